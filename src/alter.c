@@ -1,0 +1,476 @@
+/*
+ * alter.c
+ *		Keeping TVIEWs in step with changes of what they consist of and stand
+ *		on.
+ *
+ * Definitions are derived (definition.c), so most changes need nothing here:
+ * another backend sees the invalidation and derives anew.  What is left is
+ * what a TVIEW's parts share, names, columns, schema, owner, and whatever
+ * changes the rows of its view without a trigger to tell.
+ *
+ * Each function looks at how things are and does what is missing.  So it does
+ * no harm to call one twice, or where nothing has changed, and the commands
+ * that they run may trigger them again.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_rewrite.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+
+#include "compat.h"
+#include "pg_tviews.h"
+
+static void reject_circle(Oid tview, Oid from, const char *path);
+static void add_columns(const TviewMeta *meta);
+static Oid	relation_owner(Oid relid);
+static void check_access(const TviewMeta *meta);
+static bool uses_whole_rows(const TviewDef *def);
+static bool reads_children(const TviewDef *def);
+static void refresh(Oid tview);
+
+/*
+ * Follows a change of the TVIEW's query: new columns, other sources, other
+ * rows.
+ */
+void
+tview_alter_query(Oid tview)
+{
+	TviewMeta  *meta = tview_catalog_read(tview);
+	TviewIdentity saved;
+	TviewDef   *def;
+	ListCell   *lc;
+
+	reject_circle(tview, tview, get_rel_name(tview));
+	tview_plan_become_owner(&saved, relation_owner(tview),
+							SECURITY_LOCAL_USERID_CHANGE, NIL);
+	add_columns(meta);
+	def = tview_definition_build(meta, true);
+	tview_alter_check_persistence(def);
+	tview_create_add_triggers(def);
+	tview_plan_leave_owner(&saved);
+	tview_triggers_remove_unneeded();
+	tview_advice_report(def);
+	refresh(tview);
+
+	/* those built on it must still find what they need */
+	foreach(lc, tview_catalog_dependents(tview))
+		(void) tview_definition_get(lfirst_oid(lc));
+}
+
+/*
+ * Follows a new name of the TVIEW's table: the entity, and the view's name
+ * where it is free.
+ */
+void
+tview_alter_name(Oid tview)
+{
+	TviewMeta  *meta = tview_catalog_read(tview);
+	char	   *relname = get_rel_name(tview);
+	char	   *entity = tview_names_entity(relname);
+	char	   *view_name;
+
+	if (entity != NULL)
+	{
+		view_name = psprintf("%s%s", TVIEW_VIEW_PREFIX, entity);
+		if (!OidIsValid(get_relname_relid(view_name,
+										  get_rel_namespace(meta->view))))
+			tview_plan_command(psprintf("ALTER VIEW %s RENAME TO %s",
+										tview_names_qualified(meta->view),
+										quote_identifier(view_name)));
+	}
+	meta->entity = entity != NULL ? entity : relname;
+	tview_catalog_update(meta);
+}
+
+/*
+ * Moves the view to the schema of the TVIEW's table.
+ */
+void
+tview_alter_schema(Oid tview)
+{
+	TviewMeta  *meta = tview_catalog_read(tview);
+	Oid			schema = get_rel_namespace(tview);
+	char	   *name = get_namespace_name(schema);
+
+	if (get_rel_namespace(meta->view) != schema)
+		tview_plan_command(psprintf("ALTER VIEW %s SET SCHEMA %s",
+									tview_names_qualified(meta->view),
+									quote_identifier(name)));
+}
+
+/*
+ * Gives the view to the owner of the TVIEW's table, in whose name it is read;
+ * an error if that owner may not read it.
+ */
+void
+tview_alter_owner(Oid tview)
+{
+	TviewMeta  *meta = tview_catalog_read(tview);
+	Oid			owner = relation_owner(tview);
+	char	   *name = GetUserNameFromId(owner, false);
+
+	if (relation_owner(meta->view) != owner)
+		tview_plan_command(psprintf("ALTER VIEW %s OWNER TO %s",
+									tview_names_qualified(meta->view),
+									quote_identifier(name)));
+	check_access(meta);
+}
+
+/*
+ * Follows a new name of a column of a TVIEW's table or view in the other of
+ * them, and in the key.
+ */
+void
+tview_alter_column(Oid tview, const char *from, const char *to)
+{
+	TviewMeta  *meta = tview_catalog_read(tview);
+	Oid			relids[2] = {meta->tview, meta->view};
+	ListCell   *lc;
+
+	for (int i = 0; i < 2; i++)
+	{
+		if (get_attnum(relids[i], from) > 0 &&
+			get_attnum(relids[1 - i], to) > 0 &&
+			get_attnum(relids[1 - i], from) == InvalidAttrNumber)
+			tview_plan_command(psprintf("ALTER TABLE %s RENAME COLUMN %s TO %s",
+										tview_names_qualified(relids[i]),
+										quote_identifier(from),
+										quote_identifier(to)));
+	}
+	foreach(lc, meta->key_columns)
+	{
+		if (strcmp(strVal(lfirst(lc)), from) == 0 &&
+			get_attnum(tview, to) > 0)
+			lfirst(lc) = makeString(pstrdup(to));
+	}
+	tview_catalog_update(meta);
+}
+
+/*
+ * An error if the TVIEW's table no longer fits its view.
+ */
+void
+tview_alter_check(Oid tview)
+{
+	(void) tview_definition_build(tview_catalog_read(tview), true);
+}
+
+/*
+ * Follows a table that has become logged or unlogged: an error if a TVIEW
+ * forbids it.
+ */
+void
+tview_alter_persistence(Oid relid)
+{
+	ListCell   *lc;
+
+	if (tview_catalog_read(relid) != NULL)
+		tview_alter_check_persistence(tview_definition_get(relid));
+	foreach(lc, tview_catalog_dependents(relid))
+		tview_alter_check_persistence(tview_definition_get(lfirst_oid(lc)));
+}
+
+/*
+ * An error if a crash, after which PostgreSQL empties unlogged tables, would
+ * empty only some of a TVIEW and the tables that it reads.
+ *
+ * XXX A query may return rows from empty tables, such as those of VALUES.
+ */
+void
+tview_alter_check_persistence(const TviewDef *def)
+{
+	char		persistence = get_rel_persistence(def->tview);
+	Oid			other = InvalidOid;
+
+	for (int i = 0; i < def->nsources; i++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, find_all_inheritors(def->sources[i].relid, NoLock, NULL))
+		{
+			if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_PARTITIONED_TABLE &&
+				get_rel_persistence(lfirst_oid(lc)) != persistence)
+				other = lfirst_oid(lc);
+		}
+	}
+	if (OidIsValid(other) && persistence == RELPERSISTENCE_UNLOGGED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("TVIEW \"%s\" cannot be unlogged while table \"%s\", which it reads, is logged",
+						get_rel_name(def->tview), get_rel_name(other)),
+				 errdetail("After a crash only the TVIEW would be empty."),
+				 errhint("Make the TVIEW a logged table.")));
+	if (OidIsValid(other))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" cannot be unlogged while TVIEW \"%s\", which reads it, is logged",
+						get_rel_name(other), get_rel_name(def->tview)),
+				 errdetail("After a crash only the table would be empty."),
+				 errhint("Make the table a logged one, or create the TVIEW anew with CREATE UNLOGGED TABLE.")));
+	if (def->nsources == 0 && persistence == RELPERSISTENCE_UNLOGGED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("TVIEW \"%s\" cannot be unlogged: it reads no table",
+						get_rel_name(def->tview)),
+				 errdetail("After a crash it would be empty.")));
+}
+
+/*
+ * Sees to the triggers of a table that has become, or may have become, a
+ * partition or child of a source.
+ */
+void
+tview_alter_child(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, tview_catalog_dependents(relid))
+	{
+		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
+
+		for (int i = 0; i < def->nsources; i++)
+		{
+			Oid			source = def->sources[i].relid;
+
+			if (list_member_oid(find_all_inheritors(source, NoLock, NULL),
+								relid))
+				tview_triggers_add(source);
+		}
+	}
+}
+
+/*
+ * Refreshes the TVIEWs that read a relation or one of its children, after its
+ * rows have changed in a way that no trigger tells of.  With whole_rows_only,
+ * those that use whole rows of some table: the rows have gained, lost, or
+ * renamed columns.
+ */
+void
+tview_alter_refresh(Oid relid, bool whole_rows_only)
+{
+	List	   *tviews = NIL;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		List	   *readers = tview_catalog_dependents(lfirst_oid(lc));
+
+		tviews = list_concat_unique_oid(tviews, readers);
+	}
+	foreach(lc, tviews)
+	{
+		Oid			tview = lfirst_oid(lc);
+
+		if (!whole_rows_only || uses_whole_rows(tview_definition_get(tview)))
+			refresh(tview);
+	}
+}
+
+/*
+ * Refreshes the TVIEWs whose sources may have lost a partition or child: when
+ * it is dropped, there is no telling whose it was.
+ */
+void
+tview_alter_refresh_parents(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, tview_catalog_list())
+	{
+		if (reads_children(tview_definition_get(lfirst_oid(lc))))
+			refresh(lfirst_oid(lc));
+	}
+}
+
+/*
+ * Follows a change of a function or type: refreshes the TVIEWs whose queries
+ * use it, be it by way of operators, casts, or the columns of what they read;
+ * an error if one can be maintained no longer.
+ */
+void
+tview_alter_object(Oid class, Oid object)
+{
+	List	   *users;
+	List	   *tviews = NIL;
+	ListCell   *lc;
+
+	users = tview_plan_strings(psprintf("WITH RECURSIVE users(classid, objid) AS ("
+										" SELECT %u::pg_catalog.oid, %u::pg_catalog.oid"
+										" UNION"
+										" SELECT d.classid, d.objid"
+										" FROM users u JOIN pg_catalog.pg_depend d"
+										" ON d.refclassid OPERATOR(pg_catalog.=) u.classid"
+										" AND d.refobjid OPERATOR(pg_catalog.=) u.objid)"
+										" SELECT classid || ' ' || objid FROM users"
+										" WHERE classid IN (%u, %u)",
+										class, object, RewriteRelationId,
+										RelationRelationId));
+	foreach(lc, users)
+	{
+		Oid			relid;
+
+		if (sscanf(lfirst(lc), "%u %u", &class, &relid) != 2)
+			elog(ERROR, "unexpected object \"%s\"", (char *) lfirst(lc));
+		if (class == RewriteRelationId)
+			relid = tview_catalog_rule_view(relid);
+		if (OidIsValid(tview_catalog_of_view(relid)))
+			tviews = list_append_unique_oid(tviews,
+											tview_catalog_of_view(relid));
+		tviews = list_concat_unique_oid(tviews,
+										tview_catalog_dependents(relid));
+	}
+	foreach(lc, tviews)
+	{
+		tview_alter_check(lfirst_oid(lc));
+		refresh(lfirst_oid(lc));
+	}
+}
+
+/*
+ * An error if the TVIEW can be reached from the sources of another, which path
+ * leads to.  Definitions notice circles too, but only those of TVIEWs that are
+ * built anew, and those further up need not be.
+ */
+static void
+reject_circle(Oid tview, Oid from, const char *path)
+{
+	TviewMeta  *meta = tview_catalog_read(from);
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (meta == NULL)
+		return;
+	foreach(lc, tview_analyze_relations(tview_create_view_query(meta->view)))
+	{
+		Oid			relid = lfirst_oid(lc);
+		char	   *longer = psprintf("%s -> %s", path, get_rel_name(relid));
+
+		if (relid == tview)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("TVIEWs cannot be built on each other in a circle"),
+					 errdetail("The circular dependency is %s.", longer)));
+		reject_circle(tview, relid, longer);
+	}
+}
+
+/*
+ * Adds to the table the columns that only its view has.
+ */
+static void
+add_columns(const TviewMeta *meta)
+{
+	Relation	view = table_open(meta->view, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(view);
+	StringInfoData sql;
+
+	/* by one command, for our event trigger checks the result */
+	initStringInfo(&sql);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		if (get_attnum(meta->tview, NameStr(column->attname)) <= 0)
+			appendStringInfo(&sql, "%s ADD COLUMN %s", sql.len > 0 ? "," : "",
+							 tview_alter_column_sql(column));
+	}
+	table_close(view, NoLock);
+	if (sql.len > 0)
+		tview_plan_command(psprintf("ALTER TABLE %s%s",
+									tview_names_qualified(meta->tview),
+									sql.data));
+}
+
+/*
+ * A column's name, type and collation, in SQL.
+ */
+char *
+tview_alter_column_sql(Form_pg_attribute column)
+{
+	char	   *definition;
+	Oid			collation = column->attcollation;
+
+	definition = psprintf("%s %s", quote_identifier(NameStr(column->attname)),
+						  format_type_extended(column->atttypid,
+											   column->atttypmod,
+											   FORMAT_TYPE_TYPEMOD_GIVEN |
+												   FORMAT_TYPE_FORCE_QUALIFY));
+	if (OidIsValid(collation) &&
+		collation != get_typcollation(column->atttypid))
+		definition = psprintf("%s COLLATE %s", definition,
+							  generate_collation_name(collation));
+	return definition;
+}
+
+/*
+ * The owner of a relation.
+ */
+static Oid
+relation_owner(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	Oid			owner = rel->rd_rel->relowner;
+
+	table_close(rel, NoLock);
+	return owner;
+}
+
+/*
+ * An error if the owner of a TVIEW may not read its view.
+ */
+static void
+check_access(const TviewMeta *meta)
+{
+	TviewIdentity saved;
+
+	tview_plan_become_owner(&saved, relation_owner(meta->tview),
+							SECURITY_RESTRICTED_OPERATION, NIL);
+	(void) tview_plan_strings(psprintf("SELECT NULL::pg_catalog.text FROM %s LIMIT 0",
+									   tview_names_qualified(meta->view)));
+	tview_plan_leave_owner(&saved);
+}
+
+/*
+ * Whether the TVIEW's query uses whole rows of a source, so that it sees
+ * columns that it does not name.
+ */
+static bool
+uses_whole_rows(const TviewDef *def)
+{
+	for (int i = 0; i < def->nsources; i++)
+	{
+		if (def->sources[i].uses_all)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a source of the TVIEW has, or has had, partitions or children.
+ */
+static bool
+reads_children(const TviewDef *def)
+{
+	for (int i = 0; i < def->nsources; i++)
+	{
+		if (has_subclass(def->sources[i].relid))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Recomputes all rows of a TVIEW.
+ */
+static void
+refresh(Oid tview)
+{
+	(void) tview_flush_refresh(tview_definition_get(tview), NULL, false);
+}

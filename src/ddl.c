@@ -1,0 +1,897 @@
+/*
+ * ddl.c
+ *		Event triggers: what was typed, and who has to know.
+ *
+ * CREATE TABLE tv_x AS SELECT is recognized twice.  At its start we see to it
+ * that PostgreSQL makes the table but does not fill it; at its end we make a
+ * TVIEW of it.  Nothing is remembered in between but in the parse tree, which
+ * tells both times, so that a statement that fails leaves nothing behind.
+ *
+ * After other commands we look at the relations that they touched and hand
+ * them to alter.c.  Which they are, PostgreSQL tells.
+ *
+ * While a dump is being restored none of this happens: the parts of a TVIEW
+ * arrive one by one, and all of them will.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "commands/prepare.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "storage/lmgr.h"
+#include "tcop/pquery.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "pg_tviews.h"
+
+/* What an ALTER TABLE may have changed. */
+#define CHANGED_ROWS		1 /* which there are, or their values */
+#define CHANGED_CHILDREN	2 /* which tables are its children */
+#define CHANGED_COLUMNS		4 /* which there are, or their types */
+#define CHANGED_CONSTRAINTS 8
+#define CHANGED_OWNER		16
+#define CHANGED_PERSISTENCE 32
+
+static Node *get_parsetree(FunctionCallInfo fcinfo);
+static char *table_as_entity(CreateTableAsStmt *stmt);
+static void start_table_as(CreateTableAsStmt *stmt, const char *entity);
+static void end_table_as(CreateTableAsStmt *stmt, const char *entity);
+static void start_alter_table(AlterTableStmt *stmt);
+static void start_drop_triggers(DropStmt *stmt);
+static bool is_top_level(CreateTableAsStmt *stmt);
+static Query *empty_query(Query *query);
+static Query *original_query(CreateTableAsStmt *stmt);
+static bool is_execute(CreateTableAsStmt *stmt);
+static void check_prepared(CreateTableAsStmt *stmt, const char *key);
+static bool has_output(CreateTableAsStmt *stmt, const char *key);
+static void explain_plain_table(CreateTableAsStmt *stmt, const char *entity);
+static List *touched_objects(Oid class);
+static void follow_switched_triggers(AlterTableStmt *stmt);
+static void follow_restored(Node *parsetree);
+static void follow(Node *parsetree);
+static void follow_new_tables(void);
+static void follow_subscriptions(void);
+static void follow_alter_table(AlterTableStmt *stmt);
+static void follow_altered_table(Oid relid, int changes);
+static int	alter_table_changes(AlterTableStmt *stmt);
+static void follow_dropped_parents(AlterTableStmt *stmt);
+static void follow_view(void);
+static void forget_texts(void);
+static void follow_rename(RenameStmt *stmt);
+static void follow_column(Oid relid, RenameStmt *stmt);
+static void follow_schema(void);
+static void follow_objects(Oid class);
+static void follow_dropped_policies(DropStmt *stmt);
+static void refuse_statement_trigger(CreateTrigStmt *stmt);
+static void follow_rows(RangeVar *relation);
+static DropBehavior drop_behavior(Node *parsetree);
+static bool has_dropped_captured(void);
+
+PG_FUNCTION_INFO_V1(pg_tviews_ddl_start);
+PG_FUNCTION_INFO_V1(pg_tviews_ddl_end);
+PG_FUNCTION_INFO_V1(pg_tviews_sql_drop);
+
+/*
+ * Event trigger at the start of commands: keeps CREATE TABLE tv_x AS from
+ * filling the table, and makes sure that what belongs together is dropped
+ * together.
+ */
+Datum
+pg_tviews_ddl_start(PG_FUNCTION_ARGS)
+{
+	Node	   *parsetree = get_parsetree(fcinfo);
+
+	if (IsA(parsetree, CreateTableAsStmt))
+	{
+		CreateTableAsStmt *stmt = (CreateTableAsStmt *) parsetree;
+		char	   *entity = table_as_entity(stmt);
+
+		if (entity != NULL)
+			start_table_as(stmt, entity);
+	}
+	else if (IsA(parsetree, AlterTableStmt))
+		start_alter_table((AlterTableStmt *) parsetree);
+	else if (IsA(parsetree, DropStmt) &&
+			 ((DropStmt *) parsetree)->removeType == OBJECT_TRIGGER)
+		start_drop_triggers((DropStmt *) parsetree);
+	else if (!tview_restore_is_active())
+		tview_drop_link_all();
+	PG_RETURN_NULL();
+}
+
+/*
+ * Event trigger at the end of commands: makes TVIEWs, and follows what else
+ * concerns them.
+ */
+Datum
+pg_tviews_ddl_end(PG_FUNCTION_ARGS)
+{
+	Node	   *parsetree = get_parsetree(fcinfo);
+
+	if (IsA(parsetree, CreateTableAsStmt))
+	{
+		CreateTableAsStmt *stmt = (CreateTableAsStmt *) parsetree;
+		char	   *entity = table_as_entity(stmt);
+
+		if (entity != NULL)
+			end_table_as(stmt, entity);
+	}
+	else
+	{
+		if (IsA(parsetree, AlterTableStmt))
+			follow_switched_triggers((AlterTableStmt *) parsetree);
+		if (tview_restore_is_active())
+			follow_restored(parsetree);
+		else if (tview_catalog_list() != NIL)
+			follow(parsetree);
+	}
+	PG_RETURN_NULL();
+}
+
+/*
+ * Event trigger after something was dropped.
+ */
+Datum
+pg_tviews_sql_drop(PG_FUNCTION_ARGS)
+{
+	Node	   *parsetree = get_parsetree(fcinfo);
+	bool		lost_children;
+
+	if (tview_catalog_list() == NIL)
+		PG_RETURN_NULL();
+	lost_children = !tview_restore_is_active() && has_dropped_captured();
+	tview_drop_clean(drop_behavior(parsetree), tview_restore_is_active());
+	if (lost_children)
+		tview_alter_refresh_parents();
+	PG_RETURN_NULL();
+}
+
+/*
+ * The command that an event trigger was called for.
+ */
+static Node *
+get_parsetree(FunctionCallInfo fcinfo)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function was not called by event trigger manager")));
+	return ((EventTriggerData *) fcinfo->context)->parsetree;
+}
+
+/*
+ * The entity that CREATE TABLE AS would make a TVIEW of, judged by the name
+ * and kind of its table; NULL if it is not for us.
+ */
+static char *
+table_as_entity(CreateTableAsStmt *stmt)
+{
+	RangeVar   *table = stmt->into->rel;
+
+	if (stmt->objtype != OBJECT_TABLE ||
+		table->relpersistence == RELPERSISTENCE_TEMP ||
+		tview_names_entity(table->relname) == NULL ||
+		isAnyTempNamespace(RangeVarGetCreationNamespace(table)))
+		return NULL;
+	return tview_names_entity(table->relname);
+}
+
+/*
+ * Keeps CREATE TABLE tv_x AS from filling its table, if that is to become a
+ * TVIEW.
+ */
+static void
+start_table_as(CreateTableAsStmt *stmt, const char *entity)
+{
+	char	   *key = psprintf("%s%s", TVIEW_KEY_PREFIX, entity);
+	MemoryContext caller;
+
+	if (is_execute(stmt))
+		check_prepared(stmt, key);
+	else if (!has_output(stmt, key))
+		return;
+	else if (is_top_level(stmt))
+		stmt->into->skipData = true;
+	else
+	{
+		/* event triggers have a memory context that ends with them */
+		caller = MemoryContextSwitchTo(GetMemoryChunkContext(stmt));
+		stmt->query = (Node *) empty_query(castNode(Query, stmt->query));
+		MemoryContextSwitchTo(caller);
+	}
+}
+
+/*
+ * Lets the workers of a parallel restore that enable or disable the triggers
+ * of tables do so one after the other: what follows from it takes locks
+ * besides that of the table.
+ */
+static void
+start_alter_table(AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableType subtype = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		if ((subtype == AT_EnableTrigAll || subtype == AT_DisableTrigAll) &&
+			tview_restore_is_active())
+			LockRelationOid(tview_catalog_relid(), ShareUpdateExclusiveLock);
+	}
+}
+
+/*
+ * Refuses to drop triggers that TVIEWs need.  Each is named by its table's
+ * name and its own.
+ */
+static void
+start_drop_triggers(DropStmt *stmt)
+{
+	ListCell   *lc;
+
+	if (tview_restore_is_active())
+		return;
+	foreach(lc, stmt->objects)
+	{
+		List	   *table = list_copy(lfirst_node(List, lc));
+		char	   *name = strVal(llast(table));
+		Oid			relid;
+
+		table = list_truncate(table, list_length(table) - 1);
+		if (table == NIL)
+			continue;
+		relid = RangeVarGetRelid(makeRangeVarFromNameList(table), NoLock,
+								 true);
+		if (OidIsValid(relid))
+			tview_triggers_check_drop(relid, name);
+	}
+}
+
+/*
+ * Whether the statement is what the client has sent, rather than run by a
+ * function.
+ */
+static bool
+is_top_level(CreateTableAsStmt *stmt)
+{
+	if (ActivePortal == NULL || list_length(ActivePortal->stmts) != 1)
+		return false;
+	return equal(linitial_node(PlannedStmt, ActivePortal->stmts)->utilityStmt,
+				 stmt);
+}
+
+/*
+ * A query with the columns of another and no rows, which carries the other
+ * along in a field that means nothing in a SELECT.
+ *
+ * SPI insists on a number of rows unless the statement that it gave, of which
+ * ours is a copy, says WITH NO DATA.  So the statement has to run a query.
+ */
+static Query *
+empty_query(Query *query)
+{
+	Query	   *result = makeNode(Query);
+	ListCell   *lc;
+
+	result->commandType = CMD_SELECT;
+	result->canSetTag = true;
+	result->jointree = makeFromExpr(NIL, makeBoolConst(false, false));
+	result->utilityStmt = (Node *) query;
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+		Node	   *expr = (Node *) entry->expr;
+		Const	   *column = makeNullConst(exprType(expr), exprTypmod(expr),
+										   exprCollation(expr));
+
+		if (!entry->resjunk)
+			result->targetList =
+				lappend(result->targetList,
+						makeTargetEntry((Expr *) column, entry->resno,
+										entry->resname, false));
+	}
+	return result;
+}
+
+/*
+ * The query as it was written.
+ */
+static Query *
+original_query(CreateTableAsStmt *stmt)
+{
+	Query	   *query = castNode(Query, stmt->query);
+
+	if (query->commandType == CMD_SELECT && query->utilityStmt != NULL)
+		return castNode(Query, query->utilityStmt);
+	return query;
+}
+
+/*
+ * Makes a TVIEW of the table that CREATE TABLE tv_x AS has made, or says why
+ * not.
+ */
+static void
+end_table_as(CreateTableAsStmt *stmt, const char *entity)
+{
+	char	   *key = psprintf("%s%s", TVIEW_KEY_PREFIX, entity);
+	List	   *created = touched_objects(RelationRelationId);
+
+	/* none: IF NOT EXISTS, and it did */
+	if (created == NIL || is_execute(stmt))
+		return;
+	if (has_output(stmt, key))
+		tview_create_from_query(linitial_oid(created), original_query(stmt));
+	else
+		explain_plain_table(stmt, entity);
+}
+
+/*
+ * Whether the rows are to come from a prepared statement.
+ */
+static bool
+is_execute(CreateTableAsStmt *stmt)
+{
+	return castNode(Query, stmt->query)->commandType == CMD_UTILITY;
+}
+
+/*
+ * An error if CREATE TABLE tv_x AS EXECUTE would have made a TVIEW, had it
+ * been written with the query itself.
+ */
+static void
+check_prepared(CreateTableAsStmt *stmt, const char *key)
+{
+	ExecuteStmt *execute = castNode(ExecuteStmt,
+									castNode(Query, stmt->query)->utilityStmt);
+	PreparedStatement *prepared = FetchPreparedStatement(execute->name, true);
+	TupleDesc	desc = prepared->plansource->resultDesc;
+	int			nnames = list_length(stmt->into->colNames);
+
+	for (int i = 0; desc != NULL && i < desc->natts; i++)
+	{
+		const char *name = i < nnames ?
+							   strVal(list_nth(stmt->into->colNames, i)) :
+							   NameStr(TupleDescAttr(desc, i)->attname);
+
+		if (strcmp(name, key) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot create TVIEW \"%s\" from a prepared statement",
+							stmt->into->rel->relname),
+					 errhint("Write its SELECT after AS.  For an ordinary table, give the column \"%s\" or the table another name.",
+							 key)));
+	}
+}
+
+/*
+ * Whether the query has an output column of that name.
+ */
+static bool
+has_output(CreateTableAsStmt *stmt, const char *key)
+{
+	ListCell   *name = list_head(stmt->into->colNames);
+	ListCell   *lc;
+
+	foreach(lc, castNode(Query, stmt->query)->targetList)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+		const char *column = entry->resname;
+
+		if (entry->resjunk)
+			continue;
+		if (name != NULL)
+		{
+			column = strVal(lfirst(name));
+			name = lnext(stmt->into->colNames, name);
+		}
+		if (strcmp(column, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Says why a table called tv_x did not become a TVIEW, if it looks as if
+ * somebody expected it to.
+ */
+static void
+explain_plain_table(CreateTableAsStmt *stmt, const char *entity)
+{
+	bool		looks_meant = false;
+	ListCell   *lc;
+
+	foreach(lc, castNode(Query, stmt->query)->targetList)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+
+		if (entry->resjunk)
+			continue;
+		if (strncmp(entry->resname, TVIEW_KEY_PREFIX,
+					strlen(TVIEW_KEY_PREFIX)) == 0 ||
+			(strcmp(entry->resname, "data") == 0 &&
+			 exprType((Node *) entry->expr) == JSONBOID))
+			looks_meant = true;
+	}
+	if (looks_meant)
+		ereport(NOTICE,
+				(errmsg("table \"%s\" is an ordinary table, not a TVIEW",
+						stmt->into->rel->relname),
+				 errdetail("Its query has no column \"%s%s\".",
+						   TVIEW_KEY_PREFIX, entity),
+				 errhint("To make a TVIEW with another key, use pg_tviews_create('%s', 'SELECT ...', key_columns => ARRAY['...']).",
+						 stmt->into->rel->relname)));
+}
+
+/*
+ * The objects of a class that the command has created or altered.
+ */
+static List *
+touched_objects(Oid class)
+{
+	List	   *objects;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	objects = tview_plan_strings(psprintf("SELECT objid"
+										  " FROM pg_catalog.pg_event_trigger_ddl_commands()"
+										  " WHERE classid OPERATOR(pg_catalog.=) %u",
+										  class));
+	foreach(lc, objects)
+		result = list_append_unique_oid(result, atooid(lfirst(lc)));
+	return result;
+}
+
+/*
+ * Triggers that ALTER TABLE has enabled or disabled.
+ */
+static void
+follow_switched_triggers(AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		ListCell   *rel;
+
+		switch (cmd->subtype)
+		{
+			case AT_EnableTrig:
+			case AT_EnableTrigAll:
+			case AT_EnableTrigUser:
+			case AT_EnableAlwaysTrig:
+				foreach(rel, touched_objects(RelationRelationId))
+					tview_restore_enabled(lfirst_oid(rel), cmd->name);
+				break;
+			case AT_DisableTrig:
+			case AT_DisableTrigAll:
+			case AT_DisableTrigUser:
+			case AT_EnableReplicaTrig:
+				foreach(rel, touched_objects(RelationRelationId))
+					tview_restore_disabled(lfirst_oid(rel), cmd->name);
+				break;
+			default:
+				break;
+		}
+	}
+}
+
+/*
+ * What a restore has created.
+ */
+static void
+follow_restored(Node *parsetree)
+{
+	ListCell   *lc;
+
+	if (!IsA(parsetree, CreateTrigStmt))
+		return;
+	foreach(lc, touched_objects(TriggerRelationId))
+		tview_restore_register(tview_triggers_table(lfirst_oid(lc)));
+}
+
+/*
+ * Hands what a command touched to those who have to know.
+ */
+static void
+follow(Node *parsetree)
+{
+	switch (nodeTag(parsetree))
+	{
+		case T_CreateStmt:
+		case T_CreateForeignTableStmt:
+		case T_CreateSchemaStmt:
+			follow_new_tables();
+			break;
+		case T_AlterTableStmt:
+			follow_alter_table((AlterTableStmt *) parsetree);
+			break;
+		case T_ViewStmt:
+			follow_view();
+			break;
+		case T_RenameStmt:
+			forget_texts();
+			follow_rename((RenameStmt *) parsetree);
+			break;
+		case T_AlterObjectSchemaStmt:
+			forget_texts();
+			follow_schema();
+			break;
+		case T_CreateFunctionStmt:
+		case T_AlterFunctionStmt:
+		case T_DefineStmt:
+			follow_objects(ProcedureRelationId);
+			break;
+		case T_AlterEnumStmt:
+			if (((AlterEnumStmt *) parsetree)->oldVal != NULL)
+				follow_objects(TypeRelationId);
+			break;
+		case T_CreatePolicyStmt:
+			follow_rows(((CreatePolicyStmt *) parsetree)->table);
+			break;
+		case T_AlterPolicyStmt:
+			follow_rows(((AlterPolicyStmt *) parsetree)->table);
+			break;
+		case T_CreateTrigStmt:
+			refuse_statement_trigger((CreateTrigStmt *) parsetree);
+			break;
+		case T_CreateSubscriptionStmt:
+		case T_AlterSubscriptionStmt:
+			follow_subscriptions();
+			break;
+		case T_DropStmt:
+			follow_dropped_policies((DropStmt *) parsetree);
+			break;
+		default:
+			break;
+	}
+}
+
+/*
+ * New tables: partitions and children of sources need triggers.  Foreign ones
+ * may have rows already.
+ */
+static void
+follow_new_tables(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, touched_objects(RelationRelationId))
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		tview_alter_child(relid);
+		if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
+			tview_alter_refresh(relid, false);
+	}
+}
+
+/*
+ * Subscriptions: the tables that they fill need row triggers.
+ */
+static void
+follow_subscriptions(void)
+{
+	List	   *relids;
+	ListCell   *lc;
+
+	relids = tview_plan_strings("SELECT DISTINCT srrelid"
+								" FROM pg_catalog.pg_subscription_rel"
+								" ORDER BY srrelid");
+	foreach(lc, relids)
+		tview_alter_child(atooid(lfirst(lc)));
+}
+
+/*
+ * Altered tables and composite types, and views where they are like them.
+ */
+static void
+follow_alter_table(AlterTableStmt *stmt)
+{
+	int			changes = alter_table_changes(stmt);
+	ListCell   *lc;
+
+	if (changes == 0)
+		return;
+	foreach(lc, touched_objects(RelationRelationId))
+		follow_altered_table(lfirst_oid(lc), changes);
+	follow_dropped_parents(stmt);
+}
+
+/*
+ * One altered table.
+ */
+static void
+follow_altered_table(Oid relid, int changes)
+{
+	bool		is_tview = tview_catalog_read(relid) != NULL;
+	Oid			tview = is_tview ? relid : tview_catalog_of_view(relid);
+
+	if (is_tview && (changes & (CHANGED_COLUMNS | CHANGED_CONSTRAINTS)))
+		tview_alter_check(relid);
+	if (OidIsValid(tview) && (changes & CHANGED_OWNER))
+		tview_alter_owner(tview);
+	if (changes & CHANGED_PERSISTENCE)
+		tview_alter_persistence(relid);
+	if (changes & CHANGED_CHILDREN)
+	{
+		tview_alter_child(relid);
+		tview_triggers_remove_unneeded();
+	}
+	if (changes & CHANGED_ROWS)
+		tview_alter_refresh(relid, false);
+	else if (changes & CHANGED_COLUMNS)
+		tview_alter_refresh(relid, true);
+	if (changes & CHANGED_COLUMNS)
+		tview_alter_object(TypeRelationId, get_rel_type_id(relid));
+}
+
+/*
+ * What an ALTER TABLE may have changed: CHANGED_... flags.
+ */
+static int
+alter_table_changes(AlterTableStmt *stmt)
+{
+	int			changes = 0;
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableType subtype = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		switch (subtype)
+		{
+			case AT_AttachPartition:
+			case AT_DetachPartition:
+			case AT_DetachPartitionFinalize:
+			case AT_AddInherit:
+			case AT_DropInherit:
+				changes |= CHANGED_CHILDREN | CHANGED_ROWS;
+				break;
+			case AT_EnableRowSecurity:
+			case AT_DisableRowSecurity:
+			case AT_ForceRowSecurity:
+			case AT_NoForceRowSecurity:
+				changes |= CHANGED_ROWS;
+				break;
+			case AT_AddColumn:
+			case AT_DropColumn:
+			case AT_AlterColumnType:
+				changes |= CHANGED_COLUMNS;
+				break;
+			case AT_DropConstraint:
+				changes |= CHANGED_CONSTRAINTS;
+				break;
+			case AT_ChangeOwner:
+				changes |= CHANGED_OWNER;
+				break;
+			case AT_SetLogged:
+			case AT_SetUnLogged:
+				changes |= CHANGED_PERSISTENCE;
+				break;
+			default:
+				if (compat_sets_expression(subtype))
+					changes |= CHANGED_ROWS;
+				break;
+		}
+	}
+	return changes;
+}
+
+/*
+ * Tables that lost the altered one as a child: PostgreSQL reports the child
+ * only.
+ */
+static void
+follow_dropped_parents(AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_DropInherit)
+			follow_rows(castNode(RangeVar, cmd->def));
+	}
+}
+
+/*
+ * Replaced views: those of TVIEWs, and those that TVIEWs read.
+ */
+static void
+follow_view(void)
+{
+	List	   *tviews = NIL;
+	ListCell   *lc;
+
+	foreach(lc, touched_objects(RelationRelationId))
+	{
+		Oid			tview = tview_catalog_of_view(lfirst_oid(lc));
+		List	   *readers = tview_catalog_dependents(lfirst_oid(lc));
+
+		if (OidIsValid(tview))
+			tviews = list_append_unique_oid(tviews, tview);
+		tviews = list_concat_unique_oid(tviews, readers);
+	}
+	foreach(lc, tviews)
+		tview_alter_query(lfirst_oid(lc));
+}
+
+/*
+ * Has all backends build their definitions anew: the text of a route may name
+ * whatever has another name now, a type or a collation for example, which no
+ * invalidation that they watch tells them of.
+ */
+static void
+forget_texts(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, tview_catalog_list())
+		tview_definition_forget(lfirst_oid(lc));
+}
+
+/*
+ * New names of tables, columns, and attributes of composite types.
+ */
+static void
+follow_rename(RenameStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, touched_objects(RelationRelationId))
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		if (stmt->renameType == OBJECT_COLUMN ||
+			stmt->renameType == OBJECT_ATTRIBUTE)
+			follow_column(relid, stmt);
+		else if (tview_catalog_read(relid) != NULL)
+			tview_alter_name(relid);
+	}
+}
+
+/*
+ * A new name of a column or attribute.  It shows in documents made of whole
+ * rows; those of a view look like columns to analysis.
+ */
+static void
+follow_column(Oid relid, RenameStmt *stmt)
+{
+	Oid			tview = tview_catalog_of_view(relid);
+
+	if (!OidIsValid(tview) && tview_catalog_read(relid) != NULL)
+		tview = relid;
+	if (OidIsValid(tview))
+		tview_alter_column(tview, stmt->subname, stmt->newname);
+	tview_alter_refresh(relid, get_rel_relkind(relid) != RELKIND_VIEW);
+	tview_alter_object(TypeRelationId, get_rel_type_id(relid));
+}
+
+/*
+ * New schemas of tables.
+ */
+static void
+follow_schema(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, touched_objects(RelationRelationId))
+	{
+		if (tview_catalog_read(lfirst_oid(lc)) != NULL)
+			tview_alter_schema(lfirst_oid(lc));
+	}
+}
+
+/*
+ * Changed functions or types.
+ */
+static void
+follow_objects(Oid class)
+{
+	ListCell   *lc;
+
+	foreach(lc, touched_objects(class))
+		tview_alter_object(class, lfirst_oid(lc));
+}
+
+/*
+ * Dropped policies: each is named by its table's name and its own.
+ */
+static void
+follow_dropped_policies(DropStmt *stmt)
+{
+	ListCell   *lc;
+
+	if (stmt->removeType != OBJECT_POLICY)
+		return;
+	foreach(lc, stmt->objects)
+	{
+		List	   *table = list_copy(lfirst_node(List, lc));
+
+		table = list_truncate(table, list_length(table) - 1);
+		follow_rows(makeRangeVarFromNameList(table));
+	}
+}
+
+/*
+ * Refuses a statement trigger on a TVIEW, except our own: rows are written
+ * there without a statement, and it would never fire.
+ */
+static void
+refuse_statement_trigger(CreateTrigStmt *stmt)
+{
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+
+	if (stmt->row || !OidIsValid(relid) ||
+		!tview_definition_is_tview(relid) ||
+		strncmp(stmt->trigname, TVIEW_TRIGGER_PREFIX,
+				strlen(TVIEW_TRIGGER_PREFIX)) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("statement trigger \"%s\" on TVIEW \"%s\" would never fire",
+					stmt->trigname, get_rel_name(relid)),
+			 errdetail("Rows of a TVIEW are written without a statement."),
+			 errhint("Use a trigger FOR EACH ROW, or one on the base tables.")));
+}
+
+/*
+ * A table of which now other rows can be seen.
+ */
+static void
+follow_rows(RangeVar *relation)
+{
+	Oid			relid = RangeVarGetRelid(relation, NoLock, true);
+
+	if (OidIsValid(relid))
+		tview_alter_refresh(relid, false);
+}
+
+/*
+ * Whether a command was allowed to drop what depends on its objects.
+ */
+static DropBehavior
+drop_behavior(Node *parsetree)
+{
+	ListCell   *lc;
+
+	if (IsA(parsetree, DropStmt))
+		return ((DropStmt *) parsetree)->behavior;
+	if (IsA(parsetree, DropOwnedStmt))
+		return ((DropOwnedStmt *) parsetree)->behavior;
+	if (!IsA(parsetree, AlterTableStmt))
+		return DROP_CASCADE;
+	foreach(lc, ((AlterTableStmt *) parsetree)->cmds)
+	{
+		if (lfirst_node(AlterTableCmd, lc)->behavior == DROP_CASCADE)
+			return DROP_CASCADE;
+	}
+	return DROP_RESTRICT;
+}
+
+/*
+ * Whether a table with capture triggers was dropped; it may have been a
+ * partition or child of one that stays.
+ */
+static bool
+has_dropped_captured(void)
+{
+	return tview_plan_strings("SELECT object_identity"
+							  " FROM pg_catalog.pg_event_trigger_dropped_objects()"
+							  " WHERE object_type OPERATOR(pg_catalog.=) 'trigger'"
+							  " AND pg_catalog.starts_with(object_identity, '" TVIEW_TRIGGER_PREFIX "')"
+							  " AND NOT pg_catalog.starts_with(object_identity, '" TVIEW_TRIGGER_PREFIX "guard')") != NIL;
+}

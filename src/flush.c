@@ -1,0 +1,591 @@
+/*
+ * flush.c
+ *		When pending changes become refreshed rows, and in which order.
+ *
+ * When: before the transaction commits or is prepared; before a query that can
+ * see a TVIEW, which then gets a snapshot that sees the refreshed rows; before
+ * utility commands; at the end of each statement if pg_tviews.refresh_at says
+ * so; and when the queue has outgrown its memory (capture.c).
+ *
+ * In which order: TVIEWs before those that are built on them.  Rows that a
+ * flush writes are touches of the latter, so it goes on until nothing is
+ * pending.
+ *
+ * For one TVIEW: the touches of its sources lead to scope values, by direct
+ * extraction or by a route's query, and the rows with those are refreshed.
+ *
+ * Locks, see locks.c: the TVIEW's own first, those on links before the routes
+ * are asked, those on keys before the view is read.
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/plannodes.h"
+#include "tcop/utility.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "pg_tviews.h"
+
+/*
+ * The command ids of a flush: a snapshot with one of them sees the changes
+ * that were flushed, but not all the rows written.
+ */
+typedef struct FlushRange
+{
+	CommandId	start;
+	CommandId	end;
+} FlushRange;
+
+/* Local data */
+static bool is_active = false;	/* a flush is going on */
+static List *ranges = NIL;		/* of FlushRange, in TopTransactionContext */
+
+/* Saved hooks */
+static ExecutorStart_hook_type next_executor_start = NULL;
+static ProcessUtility_hook_type next_process_utility = NULL;
+
+static void flush_at_commit(XactEvent event, void *arg);
+static void flush_before_query(QueryDesc *query, int eflags);
+static bool may_read_tviews(PlannedStmt *plan);
+static bool is_queue_function(const PlanInvalItem *item);
+static void advance_snapshot(QueryDesc *query);
+static CommandId flushed_since(CommandId curcid);
+static void add_range(CommandId start, CommandId end);
+static void flush_before_utility(PlannedStmt *pstmt, const char *query_string,
+								 bool read_only_tree,
+								 ProcessUtilityContext context,
+								 ParamListInfo params,
+								 QueryEnvironment *query_env,
+								 DestReceiver *dest, QueryCompletion *qc);
+static bool needs_flush(Node *command);
+static bool may_go_stale(const TviewDef *def);
+static void flush_or_mark(TviewDef *def);
+static void flush_attempted(void *arg);
+static void flush_measured(TviewDef *def);
+static TviewCounts flush_tview(TviewDef *def);
+static bool touches_all(TviewDef *def, List *pending);
+static void follow_routes(TviewDef *def, TviewPending *pending,
+						  TviewKeys *scope);
+static void follow_direct(TviewDef *def, TviewRoute *route,
+						  TviewPending *pending, TviewKeys *scope);
+static void follow_query(TviewDef *def, TviewRoute *route,
+						 TviewPending *pending, TviewKeys *scope);
+static TupleDesc scope_desc(TviewDef *def);
+
+/*
+ * Installs the hooks; they are set when the library is loaded, and nothing can
+ * be pending before.
+ */
+void
+tview_flush_install_hooks(void)
+{
+	next_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = flush_before_query;
+	next_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = flush_before_utility;
+	RegisterXactCallback(flush_at_commit, NULL);
+}
+
+/*
+ * True while a flush is going on.
+ */
+bool
+tview_flush_is_active(void)
+{
+	return is_active;
+}
+
+/*
+ * Refreshes all that is pending.  Does nothing when called from inside a
+ * flush, which will come to it.
+ */
+void
+tview_flush_all(void)
+{
+	TviewDef   *def;
+	CommandId	start;
+
+	if (is_active || tview_queue_is_empty())
+		return;
+	start = GetCurrentCommandId(false);
+	is_active = true;
+	PG_TRY();
+	{
+		while ((def = tview_queue_next()) != NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (may_go_stale(def))
+				flush_or_mark(def);
+			else
+				flush_measured(def);
+		}
+	}
+	PG_FINALLY();
+	{
+		is_active = false;
+	}
+	PG_END_TRY();
+	CommandCounterIncrement();
+	add_range(start, GetCurrentCommandId(false));
+	if (tview_queue_is_full())
+		tview_queue_shrink();
+}
+
+/*
+ * Refreshes rows of a TVIEW, or without scope all, outside of a flush: for
+ * DDL, and for those who ask for it.  What is pending is flushed before, for
+ * the refresh must not meet it halfway, and what it leads to after.
+ */
+TviewCounts
+tview_flush_refresh(TviewDef *def, TviewKeys *scope, bool force)
+{
+	bool		was_active;
+	TviewMeasure measure;
+	TviewCounts counts;
+
+	tview_flush_all();
+	was_active = is_active;
+	is_active = true;
+	tview_stats_begin(&measure, def->tview);
+	PG_TRY();
+	{
+		if (scope == NULL)
+			counts = tview_refresh_all(def, force);
+		else
+		{
+			if (!tview_locks_begin(def, NIL, false))
+				tview_locks_keys(def, scope);
+			counts = tview_refresh_keys(def, scope);
+		}
+	}
+	PG_CATCH();
+	{
+		is_active = was_active;
+		tview_stats_fail(&measure);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	is_active = was_active;
+	tview_stats_end(&measure, &counts);
+	tview_flush_all();
+	return counts;
+}
+
+/*
+ * Transaction callback: flushes before COMMIT and PREPARE TRANSACTION.
+ *
+ * Deferred triggers have fired by then.  What a flush queues of them must be
+ * fired here, or would be lost; and those may change base tables again.
+ */
+static void
+flush_at_commit(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE)
+	{
+		ranges = NIL;			/* their memory goes with the transaction */
+		tview_locks_reset();
+		tview_capture_reset();
+	}
+	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE)
+		return;
+	while (!tview_queue_is_empty())
+	{
+		tview_flush_all();
+		AfterTriggerFireDeferred();
+	}
+}
+
+/*
+ * ExecutorStart hook: flushes before a query that can see a TVIEW.
+ */
+static void
+flush_before_query(QueryDesc *query, int eflags)
+{
+	if (query->operation == CMD_MERGE)
+		tview_capture_start(query->plannedstmt);
+	if ((!tview_queue_is_empty() || ranges != NIL) && !is_active &&
+		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
+		may_read_tviews(query->plannedstmt))
+	{
+		tview_flush_all();
+		advance_snapshot(query);
+	}
+	if (next_executor_start)
+		next_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+/*
+ * True when a plan reads a TVIEW, or calls functions that may do so.
+ * PostgreSQL records those functions in a plan that are not its own.
+ */
+static bool
+may_read_tviews(PlannedStmt *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->invalItems)
+	{
+		PlanInvalItem *item = lfirst_node(PlanInvalItem, lc);
+
+		if (item->cacheId == PROCOID && !is_queue_function(item))
+			return true;
+	}
+	foreach(lc, plan->relationOids)
+	{
+		if (tview_definition_is_tview(lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * True for the function that tells what is pending, which a flush would keep
+ * it from doing.  A plan knows functions by the hash of their OIDs.
+ */
+static bool
+is_queue_function(const PlanInvalItem *item)
+{
+	Datum function =
+		ObjectIdGetDatum(tview_catalog_function("pg_tviews_get_queue", 0, NULL));
+
+	return item->hashValue == GetSysCacheHashValue1(PROCOID, function);
+}
+
+/*
+ * Makes the snapshot of a query that is about to start see the rows that a
+ * flush has written, if it sees the changes that these follow from: its own
+ * flush, or that of the command which this query is part of.
+ *
+ * The snapshot may be shared with a query further up that is running, so it is
+ * replaced, not changed.  The active snapshot thus stays the old one, and that
+ * is what parallel workers would get: the query does without.
+ */
+static void
+advance_snapshot(QueryDesc *query)
+{
+	Snapshot	old = query->snapshot;
+	CommandId	seen = old ? flushed_since(old->curcid) : InvalidCommandId;
+
+	if (seen == InvalidCommandId)
+		return;
+	PushCopiedSnapshot(old);
+	GetActiveSnapshot()->curcid = seen;
+	query->snapshot = RegisterSnapshot(GetActiveSnapshot());
+	PopActiveSnapshot();
+	UnregisterSnapshot(old);
+	if (query->plannedstmt->parallelModeNeeded)
+	{
+		PlannedStmt *plan = palloc(sizeof(PlannedStmt));
+
+		*plan = *query->plannedstmt;
+		plan->parallelModeNeeded = false;
+		query->plannedstmt = plan;
+	}
+}
+
+/*
+ * Returns the command id after the flush that had a command id among its own,
+ * or InvalidCommandId if there was none.
+ */
+static CommandId
+flushed_since(CommandId curcid)
+{
+	for (int i = list_length(ranges) - 1; i >= 0; i--)
+	{
+		FlushRange *range = list_nth(ranges, i);
+
+		if (range->end <= curcid)
+			break;
+		if (range->start <= curcid)
+			return range->end;
+	}
+	return InvalidCommandId;
+}
+
+/*
+ * Remembers the command ids of a flush.
+ */
+static void
+add_range(CommandId start, CommandId end)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	FlushRange *range = palloc(sizeof(FlushRange));
+
+	range->start = start;
+	range->end = end;
+	ranges = lappend(ranges, range);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * ProcessUtility hook: flushes before commands other than queries.
+ */
+static void
+flush_before_utility(PlannedStmt *pstmt, const char *query_string,
+					 bool read_only_tree, ProcessUtilityContext context,
+					 ParamListInfo params, QueryEnvironment *query_env,
+					 DestReceiver *dest, QueryCompletion *qc)
+{
+	if (!tview_queue_is_empty() && !is_active &&
+		needs_flush(pstmt->utilityStmt))
+	{
+		tview_flush_all();
+		if (ActiveSnapshotSet())
+			GetActiveSnapshot()->curcid = GetCurrentCommandId(false);
+	}
+	if (next_process_utility)
+		next_process_utility(pstmt, query_string, read_only_tree, context,
+							 params, query_env, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
+								params, query_env, dest, qc);
+}
+
+/*
+ * True for a command that may read a TVIEW, or change what TVIEWs are made of.
+ * Those that only control the session need no flush, and those that run
+ * queries get it when these start.
+ */
+static bool
+needs_flush(Node *command)
+{
+	switch (nodeTag(command))
+	{
+		case T_TransactionStmt:
+		case T_VariableSetStmt:
+		case T_VariableShowStmt:
+		case T_PrepareStmt:
+		case T_ExecuteStmt:
+		case T_DeallocateStmt:
+		case T_ExplainStmt:
+		case T_FetchStmt:
+		case T_ClosePortalStmt:
+		case T_NotifyStmt:
+		case T_ListenStmt:
+		case T_UnlistenStmt:
+		case T_LockStmt:
+			return false;
+		default:
+			return true;
+	}
+}
+
+/*
+ * Whether an error in a TVIEW's query shall leave the transaction alone.
+ */
+static bool
+may_go_stale(const TviewDef *def)
+{
+	int			on_error = def->on_error;
+
+	if (on_error == TVIEW_ERROR_DEFAULT)
+		on_error = tview_on_error;
+	return on_error == TVIEW_ERROR_STALE;
+}
+
+/*
+ * Flushes what is pending for one TVIEW; if that fails, marks it as stale and
+ * drops what was pending.  Those who mark it exclude each other by the
+ * TVIEW's lock, lest they update the same row of the catalog.
+ */
+static void
+flush_or_mark(TviewDef *def)
+{
+	ErrorData  *failure = tview_attempt(flush_attempted, def);
+
+	if (failure == NULL)
+		return;
+	tview_queue_release(tview_queue_take(def->tview));
+	(void) tview_locks_begin(def, NIL, true);
+	if (!tview_catalog_is_stale(def->tview))
+		tview_catalog_set_stale(def->tview,
+								unpack_sql_state(failure->sqlerrcode));
+	ereport(WARNING,
+			(errcode(failure->sqlerrcode),
+			 errmsg("TVIEW \"%s\" is stale: %s", get_rel_name(def->tview),
+					failure->message),
+			 failure->context ? errdetail_internal("%s", failure->context) : 0,
+			 errhint("Remove the cause, then call pg_tviews_refresh().")));
+}
+
+/*
+ * Work of an attempt: flushes one TVIEW.
+ */
+static void
+flush_attempted(void *arg)
+{
+	flush_measured(arg);
+}
+
+/*
+ * Flushes what is pending for one TVIEW, and counts that.
+ */
+static void
+flush_measured(TviewDef *def)
+{
+	TviewMeasure measure;
+	TviewCounts counts;
+
+	tview_stats_begin(&measure, def->tview);
+	PG_TRY();
+	{
+		counts = flush_tview(def);
+	}
+	PG_CATCH();
+	{
+		tview_stats_fail(&measure);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	tview_stats_end(&measure, &counts);
+	if (tview_log_min_duration >= 0 &&
+		measure.elapsed / 1000 >= tview_log_min_duration)
+		ereport(LOG,
+				(errmsg("duration: %.3f ms  refresh of TVIEW %s",
+						measure.elapsed / 1000.0, def->name),
+				 errdetail("Inserted " INT64_FORMAT ", updated " INT64_FORMAT
+						   ", deleted " INT64_FORMAT ", found unchanged " INT64_FORMAT " rows.",
+						   counts.inserted, counts.updated, counts.deleted,
+						   counts.unchanged)));
+}
+
+/*
+ * Flushes what is pending for one TVIEW.
+ */
+static TviewCounts
+flush_tview(TviewDef *def)
+{
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
+											   "pg_tviews flush",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(work);
+	List	   *pending = tview_queue_take(def->tview);
+	TviewKeys  *scope = tview_keys_create(def, true);
+	TviewCounts counts;
+	ListCell   *lc;
+
+	tview_plan_freeze_snapshot();
+	if (touches_all(def, pending))
+		counts = tview_refresh_all(def, false);
+	else
+	{
+		bool		is_exclusive = tview_locks_begin(def, pending, false) ||
+							tview_locks_links(def, pending);
+
+		foreach(lc, pending)
+			follow_routes(def, lfirst(lc), scope);
+		if (!is_exclusive)
+			tview_locks_keys(def, scope);
+		counts = tview_refresh_keys(def, scope);
+	}
+	tview_queue_release(pending);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return counts;
+}
+
+/*
+ * True when pending changes mean that all rows must be refreshed.
+ */
+static bool
+touches_all(TviewDef *def, List *pending)
+{
+	ListCell   *lc;
+
+	foreach(lc, pending)
+	{
+		TviewPending *one = lfirst(lc);
+
+		if (one->is_whole || !tview_queue_fits(one, def))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Follows the routes of one source from its touches.
+ */
+static void
+follow_routes(TviewDef *def, TviewPending *pending, TviewKeys *scope)
+{
+	ListCell   *lc;
+
+	foreach(lc, def->sources[pending->source].routes)
+	{
+		TviewRoute *route = lfirst(lc);
+
+		if (route->strategy == TVIEW_DIRECT)
+			follow_direct(def, route, pending, scope);
+		else
+			follow_query(def, route, pending, scope);
+	}
+}
+
+/*
+ * Takes scope values out of the touches themselves.
+ */
+static void
+follow_direct(TviewDef *def, TviewRoute *route, TviewPending *pending,
+			  TviewKeys *scope)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(pending->desc,
+													&TTSOpsMinimalTuple);
+	Datum	   *values = palloc(sizeof(Datum) * def->nscope);
+	bool	   *isnull = palloc(sizeof(bool) * def->nscope);
+	uint64		position = 0;
+
+	while (tview_touches_each(pending->touches, &position, slot, NULL))
+	{
+		for (int i = 0; i < def->nscope; i++)
+			values[i] = slot_getattr(slot, route->direct[i] + 1, &isnull[i]);
+		(void) tview_keys_add(scope, values, isnull);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/*
+ * Asks a route's query for the scope values.
+ */
+static void
+follow_query(TviewDef *def, TviewRoute *route, TviewPending *pending,
+			 TviewKeys *scope)
+{
+	Tuplestorestate *found = tuplestore_begin_heap(false, false, work_mem);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(scope_desc(def),
+													&TTSOpsMinimalTuple);
+
+	tview_touches_query(def, route->sql, route->plans, pending->touches,
+						found);
+	while (tuplestore_gettupleslot(found, true, false, slot))
+	{
+		slot_getallattrs(slot);
+		(void) tview_keys_add(scope, slot->tts_values, slot->tts_isnull);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(found);
+}
+
+/*
+ * Returns the row type of scope values.
+ */
+static TupleDesc
+scope_desc(TviewDef *def)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(def->nscope);
+
+	for (int i = 0; i < def->nscope; i++)
+		TupleDescCopyEntry(desc, i + 1, def->view_desc,
+						   def->key_attnums[def->scope[i]]);
+	return desc;
+}

@@ -1,0 +1,289 @@
+/*
+ * plan.c
+ *		Running SQL: the only file that uses SPI.
+ *
+ * Two kinds of SQL are run here.  Commands (tview_plan_command) are DDL and
+ * the like: prepared, run once, forgotten.  Plans (TviewPlan) are the queries
+ * of maintenance: prepared once per backend and kept with the definition that
+ * they belong to, so that nothing is parsed or planned on the hot path.
+ *
+ * A plan may read row sets that we supply (TviewRows): SPI calls them
+ * ephemeral named relations.  Its rows go straight into a tuplestore of the
+ * caller, rather than through SPI's own result, which would copy them once
+ * more.
+ *
+ * Maintenance reads with the latest snapshot at every isolation level, as the
+ * triggers of foreign keys do: a refresh must see what was committed by those
+ * that it waited for.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
+#include "miscadmin.h"
+#include "tcop/dest.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "pg_tviews.h"
+
+/* A prepared query of maintenance. */
+struct TviewPlan
+{
+	SPIPlanPtr	plan;
+};
+
+/* Local data: a planted defect's; dangling when there is none */
+static Snapshot frozen_snapshot = NULL;
+
+static SPIPlanPtr prepare_command(const char *sql);
+static void connect_spi(void);
+static void finish_spi(void);
+static void register_rows(const TviewRows *rows);
+
+/*
+ * Acts as owner from here on, with the settings given and a search_path that
+ * nobody else can put objects into, until tview_plan_leave_owner.
+ */
+void
+tview_plan_become_owner(TviewIdentity *saved, Oid owner, int sec_flags,
+						List *settings)
+{
+	ListCell   *lc;
+
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	SetUserIdAndSecContext(owner, saved->sec_context | sec_flags);
+	saved->guc_level = NewGUCNestLevel();
+	compat_restrict_search_path();
+	foreach(lc, settings)
+	{
+		DefElem    *setting = lfirst_node(DefElem, lc);
+		const char *wanted = strVal(setting->arg);
+		const char *current = GetConfigOption(setting->defname, true, false);
+
+		if (current != NULL && strcmp(current, wanted) != 0)
+			(void) set_config_option(setting->defname, wanted,
+									 PGC_USERSET, PGC_S_SESSION,
+									 GUC_ACTION_SAVE, true, 0, false);
+	}
+}
+
+/*
+ * Ends what tview_plan_become_owner began.
+ */
+void
+tview_plan_leave_owner(const TviewIdentity *saved)
+{
+	AtEOXact_GUC(false, saved->guc_level);
+	SetUserIdAndSecContext(saved->userid, saved->sec_context);
+}
+
+/*
+ * Makes the latest snapshot the active one; it sees all that this transaction
+ * has done so far.
+ */
+void
+tview_plan_push_snapshot(void)
+{
+	CommandCounterIncrement();
+	PushCopiedSnapshot(frozen_snapshot ? frozen_snapshot :
+										 GetLatestSnapshot());
+	UpdateActiveSnapshotCommandId();
+}
+
+/*
+ * For the tests of the tests: with the planted defect "early_snapshot", what is
+ * read from here on is read with a snapshot that is taken now.  With another
+ * one or none, ends that.
+ */
+void
+tview_plan_freeze_snapshot(void)
+{
+	frozen_snapshot = NULL;
+	if (strcmp(tview_test_fault, "early_snapshot") != 0)
+		return;
+	frozen_snapshot = RegisterSnapshotOnOwner(GetLatestSnapshot(),
+											  TopTransactionResourceOwner);
+}
+
+/*
+ * Runs SQL commands as the current user, reading what is committed now.
+ * Returns the number of rows that the last one processed.
+ */
+uint64
+tview_plan_command(const char *sql)
+{
+	int			result;
+	uint64		processed;
+
+	connect_spi();
+	CommandCounterIncrement();
+	result = SPI_execute_snapshot(prepare_command(sql), NULL, NULL,
+								  GetLatestSnapshot(), InvalidSnapshot,
+								  false, true, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_snapshot failed: %s",
+			 SPI_result_code_string(result));
+	processed = SPI_processed;
+	finish_spi();
+	return processed;
+}
+
+/*
+ * Runs a query as the current user and returns the first column of its rows
+ * as a List of C strings (NULL for NULL).
+ */
+List *
+tview_plan_strings(const char *sql)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	List	   *strings = NIL;
+	int			result;
+
+	connect_spi();
+	CommandCounterIncrement();
+	result = SPI_execute_snapshot(prepare_command(sql), NULL, NULL,
+								  GetLatestSnapshot(), InvalidSnapshot,
+								  false, true, 0);
+	if (result < 0 || SPI_tuptable == NULL)
+		elog(ERROR, "query returned no rows: %s", sql);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *value = SPI_getvalue(SPI_tuptable->vals[i],
+										 SPI_tuptable->tupdesc, 1);
+		MemoryContext old = MemoryContextSwitchTo(caller);
+
+		strings = lappend(strings, value ? pstrdup(value) : NULL);
+		MemoryContextSwitchTo(old);
+	}
+	finish_spi();
+	return strings;
+}
+
+/*
+ * Prepares SQL that is run only once.
+ */
+static SPIPlanPtr
+prepare_command(const char *sql)
+{
+	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s",
+			 SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+/*
+ * Prepares a query for good.  "rows" (may be NULL) is a row set that the query
+ * calls by its name and that each run supplies anew; the plan is made for
+ * about as many rows as it has.  With "replan" each run is planned for its own
+ * parameters.
+ */
+TviewPlan *
+tview_plan_prepare(const char *sql, int nargs, Oid *argtypes,
+				   const TviewRows *rows, bool replan)
+{
+	TviewPlan  *result;
+	SPIPlanPtr	plan;
+
+	connect_spi();
+	if (rows)
+		register_rows(rows);
+	plan = SPI_prepare_cursor(sql, nargs, argtypes,
+							  replan ? CURSOR_OPT_CUSTOM_PLAN :
+									   CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s",
+			 SPI_result_code_string(SPI_result));
+	result = MemoryContextAlloc(CacheMemoryContext, sizeof(TviewPlan));
+	result->plan = plan;
+	SPI_keepplan(plan);
+	finish_spi();
+	return result;
+}
+
+/*
+ * Runs a plan with the active snapshot and puts its rows into a tuplestore.
+ */
+void
+tview_plan_run(TviewPlan *plan, ParamListInfo params, const TviewRows *rows,
+			   Tuplestorestate *result)
+{
+	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
+	SPIExecuteOptions options = {0};
+	int			code;
+
+	SetTuplestoreDestReceiverParams(receiver, result, CurrentMemoryContext,
+									false, NULL, NULL);
+	options.params = params;
+	options.read_only = true;
+	options.dest = receiver;
+	connect_spi();
+	if (rows)
+		register_rows(rows);
+	code = SPI_execute_plan_extended(plan->plan, &options);
+	if (code < 0)
+		elog(ERROR, "SPI_execute_plan_extended failed: %s",
+			 SPI_result_code_string(code));
+	finish_spi();
+	receiver->rDestroy(receiver);
+}
+
+/*
+ * Forgets a plan; NULL is fine.
+ */
+void
+tview_plan_free(TviewPlan *plan)
+{
+	if (plan == NULL)
+		return;
+	SPI_freeplan(plan->plan);
+	pfree(plan);
+}
+
+/*
+ * Connects to SPI.
+ */
+static void
+connect_spi(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+/*
+ * Disconnects from SPI.
+ */
+static void
+finish_spi(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
+/*
+ * Lets queries of this connection call a row set by its name.
+ */
+static void
+register_rows(const TviewRows *rows)
+{
+	EphemeralNamedRelation relation;
+	int			result;
+
+	relation = palloc0(sizeof(EphemeralNamedRelationData));
+	relation->md.name = pstrdup(rows->name);
+	relation->md.reliddesc = InvalidOid;
+	relation->md.tupdesc = rows->desc;
+	relation->md.enrtype = ENR_NAMED_TUPLESTORE;
+	relation->md.enrtuples = rows->count;
+	relation->reldata = rows->store;
+	result = SPI_register_relation(relation);
+	if (result != SPI_OK_REL_REGISTER)
+		elog(ERROR, "SPI_register_relation failed: %s",
+			 SPI_result_code_string(result));
+}

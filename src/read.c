@@ -1,0 +1,372 @@
+/*
+ * read.c
+ *		Asking the view of a TVIEW for rows, and its table for keys.
+ *
+ * How the view is asked depends on how many scope values there are, so that no
+ * plan is made for the wrong number: one (WHERE key = $1), few (= ANY, one
+ * plan for all), many (= ANY, planned each time, which so many rows are
+ * worth), or all.  Plans are kept with the definition.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_operator.h"
+#include "miscadmin.h"
+#include "nodes/params.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "pg_tviews.h"
+
+/* Up to as many keys share the plan for few. */
+#define FEW_KEYS 1000
+
+/* Plans by the number of scope values. */
+enum
+{
+	SIZE_ONE,
+	SIZE_FEW,
+	SIZE_MANY,
+	SIZE_ALL,
+};
+
+static int	size_of(TviewKeys *scope);
+static bool has_arrays(TviewKeys *scope);
+static void run_one_by_one(TviewDef *def, TviewPlan **plans, char *sql,
+						   TviewKeys *scope, Tuplestorestate *rows);
+static TviewPlan *prepare(TviewPlan **plan, const char *sql, int size,
+						  TviewKeys *scope);
+static char *view_sql(const TviewDef *def, int size);
+static char *stored_sql(const TviewDef *def, int size);
+static void append_scope(StringInfo sql, const TviewDef *def, int size);
+static ParamListInfo one_params(TviewKeys *scope, TviewKey *key);
+static ParamListInfo array_params(TviewKeys *scope);
+
+/*
+ * Reads the view's rows for these scope values, or all.
+ */
+Tuplestorestate *
+tview_read_view(TviewDef *def, TviewKeys *scope)
+{
+	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	int			size = size_of(scope);
+	ParamListInfo params = NULL;
+	uint64		position = 0;
+	TviewPlan  *plan;
+
+	if (size != SIZE_ALL && size != SIZE_ONE && !has_arrays(scope))
+		run_one_by_one(def, def->plans, view_sql(def, SIZE_ONE), scope, rows);
+	else
+	{
+		if (def->plans[size] == NULL)
+			(void) prepare(&def->plans[size], view_sql(def, size), size,
+						   scope);
+		plan = def->plans[size];
+		if (size == SIZE_ONE)
+			params = one_params(scope, tview_keys_each(scope, &position));
+		else if (size != SIZE_ALL)
+			params = array_params(scope);
+		tview_plan_run(plan, params, NULL, rows);
+	}
+	return rows;
+}
+
+/*
+ * Reads the keys stored for these scope values.
+ */
+Tuplestorestate *
+tview_read_stored(TviewDef *def, TviewKeys *scope)
+{
+	Tuplestorestate *keys = tuplestore_begin_heap(false, false, work_mem);
+	int			size = size_of(scope);
+
+	if (size == SIZE_ONE || !has_arrays(scope))
+		run_one_by_one(def, def->stored_plans, stored_sql(def, SIZE_ONE),
+					   scope, keys);
+	else
+	{
+		if (def->stored_plans[size] == NULL)
+			(void) prepare(&def->stored_plans[size], stored_sql(def, size),
+						   size, scope);
+		tview_plan_run(def->stored_plans[size], array_params(scope), NULL,
+					   keys);
+	}
+	return keys;
+}
+
+/*
+ * True when the view returns a row whose key is NULL.
+ */
+bool
+tview_read_null_key(TviewDef *def)
+{
+	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	StringInfoData sql;
+	bool		result;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT FROM %s v WHERE", def->view_name);
+	for (int i = 0; i < def->nkeys; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(def->view_desc,
+											  def->key_attnums[i] - 1);
+
+		appendStringInfo(&sql, "%s v.%s IS NULL", i == 0 ? "" : " OR",
+						 quote_identifier(NameStr(att->attname)));
+	}
+	appendStringInfoString(&sql, " LIMIT 1");
+	if (def->null_plan == NULL)
+		def->null_plan = tview_plan_prepare(sql.data, 0, NULL, NULL, false);
+	tview_plan_run(def->null_plan, NULL, NULL, rows);
+	result = tuplestore_tuple_count(rows) > 0;
+	tuplestore_end(rows);
+	return result;
+}
+
+/*
+ * Returns the kind of plan for so many scope values.
+ */
+static int
+size_of(TviewKeys *scope)
+{
+	if (scope == NULL)
+		return SIZE_ALL;
+	if (tview_keys_count(scope) == 1)
+		return SIZE_ONE;
+	return tview_keys_count(scope) <= FEW_KEYS ? SIZE_FEW : SIZE_MANY;
+}
+
+/*
+ * True when values of the scope's types can be put into arrays, and these
+ * taken apart again: unnest makes several columns of composite values.
+ */
+static bool
+has_arrays(TviewKeys *scope)
+{
+	for (int i = 0; i < tview_keys_width(scope); i++)
+	{
+		Oid			type = tview_keys_type(scope, i);
+
+		if (!OidIsValid(get_array_type(type)) || type_is_rowtype(type))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Runs the plan for one scope value for each of them.
+ */
+static void
+run_one_by_one(TviewDef *def, TviewPlan **plans, char *sql, TviewKeys *scope,
+			   Tuplestorestate *rows)
+{
+	TviewPlan  *plan = prepare(&plans[SIZE_ONE], sql, SIZE_ONE, scope);
+	uint64		position = 0;
+	TviewKey   *key;
+
+	while ((key = tview_keys_each(scope, &position)) != NULL)
+		tview_plan_run(plan, one_params(scope, key), NULL, rows);
+}
+
+/*
+ * Prepares a plan unless that has been done.
+ */
+static TviewPlan *
+prepare(TviewPlan **plan, const char *sql, int size, TviewKeys *scope)
+{
+	int			nargs = scope ? tview_keys_width(scope) : 0;
+	Oid		   *types = palloc(sizeof(Oid) * (nargs + 1));
+
+	for (int i = 0; i < nargs; i++)
+	{
+		types[i] = tview_keys_type(scope, i);
+		if (size != SIZE_ONE)
+			types[i] = get_array_type(types[i]);
+	}
+	if (*plan == NULL)
+		*plan = tview_plan_prepare(sql, nargs, types, NULL,
+								   size == SIZE_MANY);
+	return *plan;
+}
+
+/*
+ * Returns the query that reads the view.
+ */
+static char *
+view_sql(const TviewDef *def, int size)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT * FROM %s v", def->view_name);
+	append_scope(&sql, def, size);
+	return sql.data;
+}
+
+/*
+ * Returns the query that reads the stored keys.
+ */
+static char *
+stored_sql(const TviewDef *def, int size)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s FROM %s v", tview_read_key_list(def, "v."),
+					 def->name);
+	append_scope(&sql, def, size);
+	return sql.data;
+}
+
+/*
+ * Appends the restriction to scope values.
+ */
+static void
+append_scope(StringInfo sql, const TviewDef *def, int size)
+{
+	if (size == SIZE_ALL)
+		return;
+	for (int i = 0; i < def->nscope; i++)
+	{
+		AttrNumber	attnum = def->key_attnums[def->scope[i]];
+		Form_pg_attribute att = TupleDescAttr(def->view_desc, attnum - 1);
+
+		appendStringInfo(sql, " %s v.%s ", i == 0 ? "WHERE" : "AND",
+						 quote_identifier(NameStr(att->attname)));
+		tview_read_equal(sql, att->atttypid);
+		appendStringInfo(sql, size == SIZE_ONE ? " $%d" : " ANY ($%d)", i + 1);
+	}
+	if (size == SIZE_ONE || def->nscope == 1)
+		return;
+
+	/* the values of several columns belong together */
+	appendStringInfoString(sql, " AND EXISTS (SELECT FROM ROWS FROM (");
+	for (int i = 0; i < def->nscope; i++)
+		appendStringInfo(sql, "%spg_catalog.unnest($%d)", i == 0 ? "" : ", ",
+						 i + 1);
+	appendStringInfoString(sql, ") k (");
+	for (int i = 0; i < def->nscope; i++)
+		appendStringInfo(sql, "%sk%d", i == 0 ? "" : ", ", i + 1);
+	appendStringInfoString(sql, ") WHERE ");
+	for (int i = 0; i < def->nscope; i++)
+	{
+		AttrNumber	attnum = def->key_attnums[def->scope[i]];
+		Form_pg_attribute att = TupleDescAttr(def->view_desc, attnum - 1);
+
+		appendStringInfo(sql, "%sv.%s ", i == 0 ? "" : " AND ",
+						 quote_identifier(NameStr(att->attname)));
+		tview_read_equal(sql, att->atttypid);
+		appendStringInfo(sql, " k.k%d", i + 1);
+	}
+	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * Appends the equality operator of a type.
+ */
+void
+tview_read_equal(StringInfo sql, Oid type)
+{
+	Oid operator= lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	appendStringInfo(sql, "OPERATOR(%s.%s)",
+					 quote_identifier(get_namespace_name(form->oprnamespace)),
+					 NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * Returns one scope value as parameters.
+ */
+static ParamListInfo
+one_params(TviewKeys *scope, TviewKey *key)
+{
+	int			width = tview_keys_width(scope);
+	ParamListInfo params = makeParamList(width);
+
+	for (int i = 0; i < width; i++)
+	{
+		params->params[i].value = key->values[i];
+		params->params[i].isnull = false;
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = tview_keys_type(scope, i);
+	}
+	return params;
+}
+
+/*
+ * Returns all scope values as parameters, an array for each column.
+ */
+static ParamListInfo
+array_params(TviewKeys *scope)
+{
+	int			width = tview_keys_width(scope);
+	uint64		count = tview_keys_count(scope);
+	ParamListInfo params = makeParamList(width);
+	Datum	   *values = palloc_extended(sizeof(Datum) * count,
+										 MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < width; i++)
+	{
+		Oid			type = tview_keys_type(scope, i);
+		uint64		position = 0;
+		int			nvalues = 0;
+		TviewKey   *key;
+		int16		typlen;
+		bool		typbyval;
+		char		typalign;
+
+		while ((key = tview_keys_each(scope, &position)) != NULL)
+			values[nvalues++] = key->values[i];
+		get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+		params->params[i].value =
+			PointerGetDatum(construct_array(values, nvalues, type, typlen,
+											typbyval, typalign));
+		params->params[i].isnull = false;
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = get_array_type(type);
+	}
+	return params;
+}
+
+/*
+ * Returns the key's columns as a list for SQL.
+ */
+char *
+tview_read_key_list(const TviewDef *def, const char *prefix)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < def->nkeys; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(def->view_desc,
+											  def->key_attnums[i] - 1);
+
+		appendStringInfo(&list, "%s%s%s", i == 0 ? "" : ", ", prefix,
+						 quote_identifier(NameStr(att->attname)));
+	}
+	return list.data;
+}
+
+/*
+ * Returns the row type of keys.
+ */
+TupleDesc
+tview_read_key_desc(const TviewDef *def)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(def->nkeys);
+
+	for (int i = 0; i < def->nkeys; i++)
+		TupleDescCopyEntry(desc, i + 1, def->view_desc, def->key_attnums[i]);
+	return desc;
+}

@@ -1,0 +1,260 @@
+/*
+ * redefine.c
+ *		Giving a TVIEW another query.
+ *
+ * Where PostgreSQL can replace the view in place, it does, and the rest
+ * follows as after anybody's CREATE OR REPLACE VIEW (alter.c).  Else a new
+ * view takes the old one's place, with its name, owner, grants and comment;
+ * and what the columns of the table have to become is done in one ALTER TABLE,
+ * for our event triggers look at the result.
+ *
+ * Columns that only the table has are the user's, and stay.  Readers of the
+ * table wait only where its columns change.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "commands/comment.h"
+#include "commands/defrem.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "pg_tviews.h"
+
+static void check_keys(const TviewMeta *meta, Query *query);
+static bool can_replace(Oid view, Query *query);
+static bool same_column(Form_pg_attribute column, TargetEntry *entry);
+static List *output_columns(Query *query);
+static void replace_view(TviewMeta *meta, Query *query);
+static void exchange_view(TviewMeta *meta, Query *query);
+static void copy_properties(Oid from, Oid to);
+static void change_columns(const TviewMeta *meta, Oid old_view);
+
+PG_FUNCTION_INFO_V1(pg_tviews_alter);
+
+/*
+ * SQL: gives a TVIEW another query.
+ */
+Datum
+pg_tviews_alter(PG_FUNCTION_ARGS)
+{
+	Oid			tview;
+	TviewMeta  *meta;
+	Query	   *query;
+	int			guc_level;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("name and query of a TVIEW must not be null")));
+	tview = tview_names_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), false);
+	tview_names_check_owner(tview);
+	meta = tview_catalog_read(tview);
+	query = tview_create_parse(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	check_keys(meta, query);
+	tview_create_check(query, meta->entity);
+
+	/* under a search_path that makes the text unambiguous, both ways */
+	guc_level = NewGUCNestLevel();
+	compat_restrict_search_path();
+	if (can_replace(meta->view, query))
+		replace_view(meta, query);
+	else
+		exchange_view(meta, query);
+	AtEOXact_GUC(false, guc_level);
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("TVIEW '%s' altered successfully",
+											  get_rel_name(tview))));
+}
+
+/*
+ * An error unless the query has the TVIEW's key columns.
+ */
+static void
+check_keys(const TviewMeta *meta, Query *query)
+{
+	ListCell   *key;
+	ListCell   *lc;
+
+	foreach(key, meta->key_columns)
+	{
+		bool		found = false;
+
+		foreach(lc, output_columns(query))
+			found |= strcmp(((TargetEntry *) lfirst(lc))->resname,
+							strVal(lfirst(key))) == 0;
+		if (!found)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("query of TVIEW \"%s\" has no column \"%s\" to identify its rows by",
+							get_rel_name(meta->tview), strVal(lfirst(key))),
+					 errhint("To give a TVIEW another key, drop it and make it anew.")));
+	}
+}
+
+/*
+ * Whether PostgreSQL can replace the view's query by this one: it has the same
+ * columns, and possibly more.
+ */
+static bool
+can_replace(Oid view, Query *query)
+{
+	Relation	rel = table_open(view, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	List	   *columns = output_columns(query);
+	bool		result = list_length(columns) >= desc->natts;
+
+	for (int i = 0; i < desc->natts && result; i++)
+		result = same_column(TupleDescAttr(desc, i), list_nth(columns, i));
+	table_close(rel, NoLock);
+	return result;
+}
+
+/*
+ * Whether a view's column is like a query's.
+ */
+static bool
+same_column(Form_pg_attribute column, TargetEntry *entry)
+{
+	Node	   *expr = (Node *) entry->expr;
+
+	return strcmp(NameStr(column->attname), entry->resname) == 0 &&
+		   column->atttypid == exprType(expr) &&
+		   column->atttypmod == exprTypmod(expr) &&
+		   column->attcollation == exprCollation(expr);
+}
+
+/*
+ * The query's output columns: a List of TargetEntry.
+ */
+static List *
+output_columns(Query *query)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		if (!lfirst_node(TargetEntry, lc)->resjunk)
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
+}
+
+/*
+ * Replaces the query of the view.  The event trigger does the rest.
+ */
+static void
+replace_view(TviewMeta *meta, Query *query)
+{
+	tview_plan_command(psprintf("CREATE OR REPLACE VIEW %s AS %s",
+								tview_names_qualified(meta->view),
+								tview_create_text(query)));
+}
+
+/*
+ * Puts a new view in the place of the old one.
+ */
+static void
+exchange_view(TviewMeta *meta, Query *query)
+{
+	char	   *schema = get_namespace_name(get_rel_namespace(meta->view));
+	char	   *name = get_rel_name(meta->view);
+	Oid			old_view = meta->view;
+	char	   *new_name = ChooseRelationName(name, NULL, "new",
+											  get_rel_namespace(old_view),
+											  false);
+
+	tview_plan_command(psprintf("CREATE VIEW %s AS %s",
+								quote_qualified_identifier(schema, new_name),
+								tview_create_text(query)));
+	meta->view = get_relname_relid(new_name, get_rel_namespace(old_view));
+	copy_properties(old_view, meta->view);
+	tview_catalog_update(meta);
+	change_columns(meta, old_view);
+	tview_plan_command(psprintf("DROP VIEW %s",
+								tview_names_qualified(old_view)));
+	tview_plan_command(psprintf("ALTER VIEW %s RENAME TO %s",
+								tview_names_qualified(meta->view),
+								quote_identifier(name)));
+	tview_drop_link(meta->tview, meta->view);
+	tview_alter_query(meta->tview);
+}
+
+/*
+ * Gives a view the owner, the grants and the comment of another.
+ */
+static void
+copy_properties(Oid from, Oid to)
+{
+	char	   *comment = GetComment(from, RelationRelationId, 0);
+	char	   *name = tview_names_qualified(to);
+	List	   *commands;
+	ListCell   *lc;
+
+	commands = tview_plan_strings(psprintf("SELECT pg_catalog.format('GRANT %%s ON %%s TO %%s%%s', g.privilege_type, %s,"
+										   " CASE WHEN g.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END,"
+										   " CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END)"
+										   " FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) g"
+										   " WHERE c.oid OPERATOR(pg_catalog.=) %u AND g.grantee OPERATOR(pg_catalog.<>) c.relowner"
+										   " UNION ALL SELECT pg_catalog.format('ALTER VIEW %%s OWNER TO %%I', %s, pg_catalog.pg_get_userbyid(c.relowner))"
+										   " FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) %u",
+										   quote_literal_cstr(name), from,
+										   quote_literal_cstr(name), from));
+	foreach(lc, commands)
+		tview_plan_command(lfirst(lc));
+	if (comment)
+		tview_plan_command(psprintf("COMMENT ON VIEW %s IS %s", name,
+									quote_literal_cstr(comment)));
+}
+
+/*
+ * Gives the table the columns of its new view: those that only the old one
+ * had go, new ones come, and others change their type.
+ */
+static void
+change_columns(const TviewMeta *meta, Oid old_view)
+{
+	Relation	old = table_open(old_view, AccessShareLock);
+	Relation	view = table_open(meta->view, AccessShareLock);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < RelationGetDescr(old)->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(old), i);
+		const char *name = NameStr(column->attname);
+
+		if (get_attnum(meta->view, name) <= 0 &&
+			get_attnum(meta->tview, name) > 0)
+			appendStringInfo(&sql, ", DROP COLUMN %s", quote_identifier(name));
+	}
+	for (int i = 0; i < RelationGetDescr(view)->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(view), i);
+		AttrNumber	attnum = get_attnum(meta->tview, NameStr(column->attname));
+		char	   *type = format_type_extended(column->atttypid,
+												column->atttypmod,
+												FORMAT_TYPE_TYPEMOD_GIVEN |
+													FORMAT_TYPE_FORCE_QUALIFY);
+		const char *name = quote_identifier(NameStr(column->attname));
+
+		if (attnum <= 0)
+			appendStringInfo(&sql, ", ADD COLUMN %s",
+							 tview_alter_column_sql(column));
+		else if (get_atttype(meta->tview, attnum) != column->atttypid)
+			appendStringInfo(&sql, ", ALTER COLUMN %s TYPE %s USING NULL::%s",
+							 name, type, type);
+	}
+	table_close(old, NoLock);
+	table_close(view, NoLock);
+	if (sql.len > 0)
+		tview_plan_command(psprintf("ALTER TABLE %s %s",
+									tview_names_qualified(meta->tview),
+									sql.data + strlen(", ")));
+}

@@ -1,0 +1,375 @@
+/*
+ * sources.c
+ *		The base relations of a query: which columns are read of each, and what
+ *		about a query cannot be maintained.
+ *
+ * What is refused is what would make a TVIEW wrong without anybody noticing:
+ * results that change without a change of a row (volatile functions), and
+ * rows whose changes cannot be seen (temporary tables, materialized views).
+ * What may be right or wrong depending on how it is used is warned of.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "pg_tviews.h"
+
+/* What use_columns_walker carries along. */
+typedef struct UseContext
+{
+	TviewAnalysis *analysis;
+	TviewLevel *level;
+	TviewDef   *def;			/* whose sources get the columns; NULL: only
+								 * check */
+} UseContext;
+
+static void check_level(TviewLevel *level);
+static void check_relation(RangeTblEntry *rte);
+static bool check_functions_walker(Node *node, void *context);
+static bool is_volatile(Oid funcid, void *context);
+static void refuse(const char *detail, const char *hint);
+static void use_columns(UseContext *context);
+static bool use_columns_walker(Node *node, UseContext *context);
+static void use_column(UseContext *context, Var *var);
+static bool find_stable_walker(Node *node, List **names);
+static bool is_unsteady(Oid funcid, void *context);
+
+/*
+ * Functions of PostgreSQL that are not VOLATILE and still give other results
+ * without a change of a row.  Those of other schemas that are STABLE may read
+ * tables, and are always named.
+ */
+static const char *const unsteady_functions[] = {
+	"now",
+	"transaction_timestamp",
+	"statement_timestamp",
+	"current_setting",
+	"current_schema",
+	"current_schemas",
+	"inet_client_addr",
+	"inet_client_port",
+	"inet_server_addr",
+	"inet_server_port",
+	"pg_backend_pid",
+	"txid_current_if_assigned",
+	"txid_current_snapshot",
+	"pg_current_xact_id_if_assigned",
+	"pg_current_snapshot",
+	"getdatabaseencoding",
+	"session_user",
+	"current_user",
+};
+
+/*
+ * Returns the OIDs of the base relations of a query, each once.
+ */
+List *
+tview_analyze_relations(Query *query)
+{
+	TviewAnalysis *analysis = tview_analyze_query(query);
+	List	   *relids = NIL;
+	ListCell   *lc;
+
+	foreach(lc, analysis->vertices)
+	{
+		TviewVertex *vertex = lfirst(lc);
+
+		if (vertex->is_source)
+			relids = list_append_unique_oid(relids, vertex->rte->relid);
+	}
+	return relids;
+}
+
+/*
+ * Raises an error if the query cannot be maintained at all.
+ */
+void
+tview_sources_check(TviewAnalysis *analysis)
+{
+	ListCell   *lc;
+
+	foreach(lc, analysis->levels)
+		check_level(lfirst(lc));
+}
+
+/*
+ * Checks one level of the query.
+ */
+static void
+check_level(TviewLevel *level)
+{
+	Query	   *query = level->query;
+
+	if (query->rowMarks)
+		refuse("It locks rows, by FOR UPDATE or FOR SHARE.",
+			   "Leave the locking clause out.");
+	(void) query_tree_walker(query, check_functions_walker, NULL,
+							 QTW_IGNORE_RT_SUBQUERIES);
+	for (int i = 1; i <= level->nitems; i++)
+	{
+		if (level->items[i].vertex && level->items[i].vertex->is_source)
+			check_relation(level->items[i].vertex->rte);
+	}
+}
+
+/*
+ * Checks one base relation.
+ */
+static void
+check_relation(RangeTblEntry *rte)
+{
+	const char *name = tview_names_qualified(rte->relid);
+
+	if (rte->relkind == RELKIND_MATVIEW)
+		refuse(psprintf("It reads the materialized view %s, whose changes cannot be seen.",
+						name),
+			   "Make that a TVIEW too, and read it instead.");
+	if (rte->relkind != RELKIND_RELATION &&
+		rte->relkind != RELKIND_PARTITIONED_TABLE &&
+		rte->relkind != RELKIND_FOREIGN_TABLE)
+		refuse(psprintf("It reads %s, which is not a table.", name),
+			   "Read tables, views, and TVIEWs only.");
+	if (get_rel_persistence(rte->relid) == RELPERSISTENCE_TEMP)
+		refuse(psprintf("It reads the temporary table %s.", name),
+			   "Use a permanent or an unlogged table.");
+	if (rte->tablesample)
+		refuse(psprintf("It reads a random sample of %s.", name),
+			   "Leave TABLESAMPLE out.");
+}
+
+/*
+ * Refuses volatile functions, and looks into sublinks for more.
+ */
+static bool
+check_functions_walker(Node *node, void *context)
+{
+	Oid			funcid = InvalidOid;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return false;			/* a level of its own */
+	if (IsA(node, NextValueExpr))
+		refuse("It uses a sequence.",
+			   "Compute the value when the base row is written.");
+	if (check_functions_in_node(node, is_volatile, &funcid))
+		refuse(psprintf("It uses the volatile function %s.",
+						format_procedure(funcid)),
+			   "Use functions that are IMMUTABLE or STABLE, or store their result in a base table.");
+	return expression_tree_walker(node, check_functions_walker, context);
+}
+
+/*
+ * True for a volatile function, which is put into *context.
+ */
+static bool
+is_volatile(Oid funcid, void *context)
+{
+	*(Oid *) context = funcid;
+	return func_volatile(funcid) == PROVOLATILE_VOLATILE;
+}
+
+/*
+ * Says why a query cannot be maintained, and what can be done about it.
+ */
+static void
+refuse(const char *detail, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot keep a TVIEW of this query"),
+			 errdetail_internal("%s", detail),
+			 errhint("%s", hint)));
+}
+
+/*
+ * Makes a definition's sources from the vertices that are base relations, and
+ * notes the columns that the query reads of each.
+ */
+void
+tview_sources_fill(TviewAnalysis *analysis, TviewDef *def)
+{
+	ListCell   *lc;
+
+	def->sources = palloc0(sizeof(TviewSource) *
+						   (list_length(analysis->vertices) + 1));
+	def->nsources = 0;
+	def->watched = list_concat(def->watched, analysis->views);
+	foreach(lc, analysis->vertices)
+	{
+		TviewVertex *vertex = lfirst(lc);
+		TviewSource *source;
+
+		if (!vertex->is_source)
+			continue;
+		vertex->source = def->nsources;
+		source = &def->sources[def->nsources++];
+		source->number = vertex->source;
+		source->relid = vertex->rte->relid;
+		def->watched = list_append_unique_oid(def->watched, source->relid);
+		source->alias = pstrdup(vertex->rte->eref->aliasname);
+	}
+	foreach(lc, analysis->levels)
+	{
+		UseContext	context;
+
+		context.analysis = analysis;
+		context.level = lfirst(lc);
+		context.def = def;
+		use_columns(&context);
+	}
+}
+
+/*
+ * Notes the columns that the expressions of one level read.
+ */
+static void
+use_columns(UseContext *context)
+{
+	int			flags = QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_JOINALIASES;
+
+	(void) query_tree_walker(context->level->query, use_columns_walker,
+							 context, flags);
+}
+
+/*
+ * Walker of use_columns; the levels below have their own turn.
+ */
+static bool
+use_columns_walker(Node *node, UseContext *context)
+{
+	if (node == NULL || IsA(node, Query))
+		return false;
+	if (IsA(node, Var))
+	{
+		use_column(context, (Var *) node);
+		return false;
+	}
+	return expression_tree_walker(node, use_columns_walker, context);
+}
+
+/*
+ * Notes that a column is read.
+ */
+static void
+use_column(UseContext *context, Var *var)
+{
+	TviewLevel *level = context->level;
+	TviewVertex *vertex;
+	TviewSource *source;
+
+	for (Index up = 0; up < var->varlevelsup; up++)
+		level = level->outer;
+	vertex = level->items[var->varno].vertex;
+	if (vertex == NULL || !vertex->is_source)
+		return;
+	source = &context->def->sources[vertex->source];
+	if (var->varattno > 0)
+		source->used = bms_add_member(source->used, var->varattno);
+	else if (var->varattno == 0)
+		source->uses_all = true;
+	else
+		refuse(psprintf("It reads a system column of %s.",
+						get_rel_name(vertex->rte->relid)),
+			   "Read columns of the table only.");
+}
+
+/*
+ * True when an expression over a vertex is a column that cannot be NULL.
+ */
+bool
+tview_sources_is_not_null(TviewVertex *vertex, Node *expr)
+{
+	Var		   *var = (Var *) expr;
+	HeapTuple	tuple;
+	bool		result;
+
+	if (!IsA(expr, Var) || !vertex->is_source || var->varattno <= 0)
+		return false;
+	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(vertex->rte->relid),
+							Int16GetDatum(var->varattno));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for attribute %d of relation %u",
+			 var->varattno, vertex->rte->relid);
+	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * Returns the names (C strings) of functions in a query whose results may
+ * change without a change of a row.
+ */
+List *
+tview_sources_warnings(Query *query)
+{
+	TviewAnalysis *analysis = tview_analyze_query(query);
+	List	   *names = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, analysis->levels)
+		(void) query_tree_walker(((TviewLevel *) lfirst(lc))->query,
+								 find_stable_walker, &names,
+								 QTW_IGNORE_RT_SUBQUERIES);
+	foreach(lc, names)
+		result = lappend(result, strVal(lfirst(lc)));
+	return result;
+}
+
+/*
+ * Collects the names of unsteady functions, as String nodes, each once.
+ */
+static bool
+find_stable_walker(Node *node, List **names)
+{
+	Oid			funcid = InvalidOid;
+
+	if (node == NULL || IsA(node, Query))
+		return false;
+	if (IsA(node, SQLValueFunction))
+		*names = list_append_unique(*names,
+									makeString("CURRENT_DATE, CURRENT_USER or the like"));
+	if (check_functions_in_node(node, is_unsteady, &funcid))
+		*names = list_append_unique(*names,
+									makeString(format_procedure(funcid)));
+	return expression_tree_walker(node, find_stable_walker, names);
+}
+
+/*
+ * True for a STABLE function that may give another result without a change of
+ * a row; it is put into *context.
+ */
+static bool
+is_unsteady(Oid funcid, void *context)
+{
+	const char *name;
+
+	*(Oid *) context = funcid;
+	if (func_volatile(funcid) != PROVOLATILE_STABLE)
+		return false;
+	if (get_func_namespace(funcid) != PG_CATALOG_NAMESPACE)
+		return true;
+	name = get_func_name(funcid);
+	if (strncmp(name, "has_", 4) == 0)
+		return true;
+	for (int i = 0; i < lengthof(unsteady_functions); i++)
+	{
+		if (strcmp(name, unsteady_functions[i]) == 0)
+			return true;
+	}
+	return strcmp(name, "age") == 0 && get_func_nargs(funcid) == 1;
+}
