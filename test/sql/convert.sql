@@ -1,0 +1,96 @@
+--
+-- pg_tviews_convert_existing_table: tables that exist become TVIEWs, and lose nothing
+--
+CREATE SCHEMA t_convert;
+SET search_path = t_convert, public;
+SET client_min_messages = error;
+\pset format unaligned
+\pset tuples_only on
+\set VERBOSITY sqlstate
+
+CREATE TABLE tb_user (pk_user int PRIMARY KEY, id uuid, name text, born date, tags text[], n numeric);
+INSERT INTO tb_user VALUES (1, '00000000-0000-0000-0000-000000000001', 'ann', '2000-01-01', '{a}', 1.50), (2, NULL, 'bob', NULL, NULL, NULL);
+
+-- a table kept by hand beside a view, with rows that are stale, missing and too many
+CREATE VIEW v_user AS SELECT pk_user, id, jsonb_build_object('name', name, 'tags', tags) AS data FROM tb_user;
+CREATE TABLE tv_user (pk_user int PRIMARY KEY, id uuid, data jsonb, note text DEFAULT 'mine');
+INSERT INTO tv_user SELECT *, 'kept' FROM v_user WHERE pk_user = 1;
+UPDATE tv_user SET data = '{"name": "stale"}';
+INSERT INTO tv_user VALUES (9, NULL, '{}', 'too many');
+CREATE INDEX my_index ON tv_user ((data->>'name'));
+SELECT pg_tviews_convert_existing_table('tv_user') IS NOT NULL;
+SELECT pk_user, data, note FROM tv_user ORDER BY 1;
+SELECT entity, tview, view, key_columns FROM pg_tview_meta;
+SELECT kit.check_all();
+INSERT INTO tb_user VALUES (3, NULL, 'cem');
+UPDATE tb_user SET name = 'Ann' WHERE pk_user = 1;
+SELECT pk_user, note FROM tv_user ORDER BY 1;
+SELECT kit.check_all();
+SELECT to_regclass('my_index') IS NOT NULL;
+INSERT INTO tv_user (pk_user) VALUES (77);
+
+-- on a healthy TVIEW it does nothing, by whatever name
+SELECT pg_tviews_convert_existing_table('t_convert.tv_user') IS NOT NULL, pg_tviews_convert_existing_table('user') IS NOT NULL;
+SELECT count(*) FROM pg_tview_meta;
+
+-- one that has lost its row in the catalog is registered again
+DELETE FROM pg_tview_meta;
+UPDATE tb_user SET name = 'unseen' WHERE pk_user = 2;
+SELECT pg_tviews_convert_existing_table('tv_user') IS NOT NULL;
+SELECT kit.check_all();
+UPDATE tb_user SET name = 'seen' WHERE pk_user = 2;
+SELECT kit.check_all();
+DROP TABLE tv_user;
+SELECT to_regclass('v_user'), count(*) FROM pg_trigger WHERE tgrelid = 'tb_user'::regclass;
+
+-- a base table becomes the source of a TVIEW of its rows, and stays what it is
+SELECT pg_tviews_convert_existing_table('tb_user') IS NOT NULL;
+SELECT pk_user, data FROM tv_user ORDER BY 1;
+SELECT pg_tviews_convert_existing_table('tb_user') IS NOT NULL;
+UPDATE tb_user SET born = '1999-09-09', tags = '{x,"y z"}', n = 1.500 WHERE pk_user = 2;
+DELETE FROM tb_user WHERE pk_user = 3;
+SELECT kit.check_all();
+ALTER TABLE tb_user ADD COLUMN later int DEFAULT 1;
+SELECT data->'later' FROM tv_user ORDER BY pk_user;
+SELECT kit.check_all();
+-- with a primary key of two columns, in another order, of odd names
+CREATE TABLE "Order" (a int, "b c" text, total numeric, PRIMARY KEY ("b c", a));
+INSERT INTO "Order" VALUES (1, 'x', 2), (1, 'y', 3);
+SELECT pg_tviews_convert_existing_table('"Order"') IS NOT NULL;
+SELECT key_columns FROM pg_tview_meta WHERE entity = 'Order';
+UPDATE "Order" SET a = a + 1, total = NULL WHERE "b c" = 'y';
+SELECT kit.check_all();
+
+-- what cannot be converted stays untouched
+CREATE TABLE tv_alone (pk_alone int, data jsonb);
+INSERT INTO tv_alone VALUES (1, '{}');
+SELECT pg_tviews_convert_existing_table('tv_alone');
+SELECT pg_tviews_convert_existing_table('missing');
+SELECT pg_tviews_convert_existing_table(NULL);
+CREATE TABLE tb_no_key (n int);
+SELECT pg_tviews_convert_existing_table('tb_no_key');
+CREATE VIEW v_alone AS SELECT 1 AS other, 'x' AS data;
+SELECT pg_tviews_convert_existing_table('tv_alone');
+DROP VIEW v_alone;
+CREATE VIEW v_alone AS SELECT pk_user AS pk_alone, name AS data FROM tb_user;
+SELECT pg_tviews_convert_existing_table('tv_alone');
+DROP VIEW v_alone;
+CREATE VIEW v_alone AS SELECT 1 AS pk_alone, to_jsonb(name) AS data FROM tb_user;
+SELECT pg_tviews_convert_existing_table('tv_alone');
+SELECT pk_alone, data FROM tv_alone;
+DROP VIEW v_alone;
+-- nor may those who do not own the table, or have no TRIGGER right on the base table
+CREATE TABLE tb_other (pk_other int PRIMARY KEY);
+CREATE ROLE regress_convert;
+GRANT USAGE, CREATE ON SCHEMA t_convert TO regress_convert;
+GRANT SELECT ON tb_other TO regress_convert;
+SET ROLE regress_convert;
+SELECT pg_tviews_convert_existing_table('tv_alone');
+SELECT pg_tviews_convert_existing_table('tb_other');
+RESET ROLE;
+UPDATE tb_user SET name = name || '!';
+SELECT kit.check_all();
+
+DROP SCHEMA t_convert CASCADE;
+DROP ROLE regress_convert;
+SELECT count(*) FROM pg_tview_meta;
