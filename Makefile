@@ -19,11 +19,12 @@ here = $(patsubst $(HERE)/%,%,$(wildcard $(addprefix $(HERE)/,$(1))))
 
 OBJS = $(patsubst %.c,%.o,$(call here,src/*.c))
 
-# The version stands in the control file and nowhere else.  The install
-# script is made from the current one; update scripts are written by hand.
+# The version stands in the control file and nowhere else.  Its install script
+# is made from the current one; that of the first version, from which update
+# scripts lead to all others, is kept.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(HERE)/pg_tviews.control)
 DATA_built = sql/pg_tviews--$(EXTVERSION).sql
-DATA = $(call here,sql/pg_tviews--*--*.sql)
+DATA = $(call here,sql/pg_tviews--0.1.0.sql sql/pg_tviews--*--*.sql)
 
 # The test "kit" loads the test kit, so it comes first; so does "load_kit".
 REGRESS = kit $(filter-out kit,$(sort $(basename $(notdir $(call here,test/sql/*.sql)))))

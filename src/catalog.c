@@ -30,6 +30,7 @@
 #include "catalog/pg_subscription_rel.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -61,6 +62,31 @@
 #define Anum_tview_stats_row_bytes 12
 #define Anum_tview_query_plan	   13
 
+/*
+ * The same as the table must have them.  They are those of all versions whose
+ * objects this library serves: 0.1.0, 0.1.1 and 0.2.0.
+ */
+static const struct
+{
+	const char *name;
+	Oid			type;
+} meta_columns[] = {
+	{"entity", TEXTOID},
+	{"tview", REGCLASSOID},
+	{"view", REGCLASSOID},
+	{"key_columns", TEXTARRAYOID},
+	{"options", JSONBOID},
+	{"created_at", TIMESTAMPTZOID},
+	{"version_created", TEXTOID},
+	{"stale_since", TIMESTAMPTZOID},
+	{"stale_code", TEXTOID},
+	{"stats_computed", TIMESTAMPTZOID},
+	{"stats_rows", INT8OID},
+	{"stats_row_bytes", FLOAT8OID},
+	{"query_plan", TEXTOID},
+};
+
+static Relation open_meta(LOCKMODE lockmode);
 static SysScanDesc begin_scan(Relation meta, AttrNumber attnum, Oid value);
 static HeapTuple find_row(Relation meta, Oid tview, SysScanDesc *scan);
 static void set_columns(Oid tview, const AttrNumber *attnums,
@@ -118,18 +144,78 @@ tview_catalog_relid(void)
 }
 
 /*
+ * Opens pg_tview_meta; an error if it is that of a version that this library
+ * does not know, whose columns stand elsewhere.
+ */
+static Relation
+open_meta(LOCKMODE lockmode)
+{
+	Relation	relation = table_open(tview_catalog_relid(), lockmode);
+	TupleDesc	desc = RelationGetDescr(relation);
+
+	for (int i = 0; i < lengthof(meta_columns); i++)
+	{
+		Form_pg_attribute column;
+
+		column = i < desc->natts ? TupleDescAttr(desc, i) : NULL;
+		if (column == NULL || column->attisdropped ||
+			column->atttypid != meta_columns[i].type ||
+			strcmp(NameStr(column->attname), meta_columns[i].name) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("table \"%s\" is not that of a version of pg_tviews which the installed library knows",
+							META_TABLE),
+					 errdetail("Its column %d is not \"%s\" of type %s.",
+							   i + 1, meta_columns[i].name,
+							   format_type_be(meta_columns[i].type)),
+					 errhint("Update the extension with ALTER EXTENSION pg_tviews UPDATE, or install the library of the extension's version, %s.",
+							 installed_version())));
+	}
+	return relation;
+}
+
+/*
+ * Prepares for the rows of a set-returning function; an error if its SQL
+ * declaration is that of a version with other columns.
+ */
+void
+tview_catalog_begin_rows(FunctionCallInfo fcinfo, bits32 flags, int ncolumns)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, flags);
+	if (result->setDesc->natts != ncolumns)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("function \"%s\" is not that of a version of pg_tviews which the installed library knows",
+						get_func_name(fcinfo->flinfo->fn_oid)),
+				 errdetail("It returns %d columns, not %d.",
+						   result->setDesc->natts, ncolumns),
+				 errhint("Update the extension with ALTER EXTENSION pg_tviews UPDATE, or install the library of the extension's version, %s.",
+						 installed_version())));
+}
+
+/*
  * Returns the OID of a function of the extension, also to those who may not
- * look into its schema.
+ * look into its schema; InvalidOid if the installed version has none.
+ */
+Oid
+tview_catalog_find_function(const char *name, int nargs, const Oid *argtypes)
+{
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+						   CStringGetDatum(name),
+						   PointerGetDatum(buildoidvector(argtypes, nargs)),
+						   ObjectIdGetDatum(tview_catalog_schema()));
+}
+
+/*
+ * The same for one that every version has.
  */
 Oid
 tview_catalog_function(const char *name, int nargs, const Oid *argtypes)
 {
-	Oid			result;
+	Oid			result = tview_catalog_find_function(name, nargs, argtypes);
 
-	result = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-							 CStringGetDatum(name),
-							 PointerGetDatum(buildoidvector(argtypes, nargs)),
-							 ObjectIdGetDatum(tview_catalog_schema()));
 	if (!OidIsValid(result))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
@@ -145,7 +231,7 @@ tview_catalog_function(const char *name, int nargs, const Oid *argtypes)
 void
 tview_catalog_insert(const TviewMeta *meta)
 {
-	Relation	relation = table_open(tview_catalog_relid(), RowExclusiveLock);
+	Relation	relation = open_meta(RowExclusiveLock);
 	int			natts = RelationGetDescr(relation)->natts;
 	Datum	   *values = palloc0(sizeof(Datum) * natts);
 	bool	   *nulls = palloc(sizeof(bool) * natts);
@@ -170,7 +256,7 @@ tview_catalog_insert(const TviewMeta *meta)
 void
 tview_catalog_update(const TviewMeta *meta)
 {
-	Relation	relation = table_open(tview_catalog_relid(), RowExclusiveLock);
+	Relation	relation = open_meta(RowExclusiveLock);
 	int			natts = RelationGetDescr(relation)->natts;
 	Datum	   *values = palloc0(sizeof(Datum) * natts);
 	bool	   *nulls = palloc0(sizeof(bool) * natts);
@@ -216,7 +302,7 @@ tview_catalog_set_stats(Oid tview, int64 rows, double row_bytes,
 bool
 tview_catalog_is_stale(Oid tview)
 {
-	Relation	relation = table_open(tview_catalog_relid(), AccessShareLock);
+	Relation	relation = open_meta(AccessShareLock);
 	SysScanDesc scan;
 	HeapTuple	tuple = find_row(relation, tview, &scan);
 	bool		is_null = true;
@@ -251,7 +337,7 @@ static void
 set_columns(Oid tview, const AttrNumber *attnums, const Datum *columns,
 			const bool *are_null, int ncolumns)
 {
-	Relation	relation = table_open(tview_catalog_relid(), RowExclusiveLock);
+	Relation	relation = open_meta(RowExclusiveLock);
 	int			natts = RelationGetDescr(relation)->natts;
 	Datum	   *values = palloc0(sizeof(Datum) * natts);
 	bool	   *nulls = palloc0(sizeof(bool) * natts);
@@ -281,7 +367,7 @@ set_columns(Oid tview, const AttrNumber *attnums, const Datum *columns,
 void
 tview_catalog_delete(Oid tview)
 {
-	Relation	relation = table_open(tview_catalog_relid(), RowExclusiveLock);
+	Relation	relation = open_meta(RowExclusiveLock);
 	SysScanDesc scan;
 	HeapTuple	tuple = find_row(relation, tview, &scan);
 
@@ -298,7 +384,7 @@ tview_catalog_delete(Oid tview)
 TviewMeta *
 tview_catalog_read(Oid tview)
 {
-	Relation	relation = table_open(tview_catalog_relid(), AccessShareLock);
+	Relation	relation = open_meta(AccessShareLock);
 	SysScanDesc scan;
 	HeapTuple	tuple = find_row(relation, tview, &scan);
 	TviewMeta  *meta = NULL;
@@ -316,7 +402,7 @@ tview_catalog_read(Oid tview)
 Oid
 tview_catalog_of_view(Oid view)
 {
-	Relation	relation = table_open(tview_catalog_relid(), AccessShareLock);
+	Relation	relation = open_meta(AccessShareLock);
 	SysScanDesc scan = begin_scan(relation, Anum_tview_view, view);
 	HeapTuple	tuple = systable_getnext(scan);
 	Oid			tview = InvalidOid;
@@ -334,7 +420,7 @@ tview_catalog_of_view(Oid view)
 List *
 tview_catalog_list(void)
 {
-	Relation	relation = table_open(tview_catalog_relid(), AccessShareLock);
+	Relation	relation = open_meta(AccessShareLock);
 	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0,
 										  NULL);
 	HeapTuple	tuple;

@@ -22,7 +22,7 @@
 /* Columns of pg_tviews_explain. */
 #define EXPLAIN_COLUMNS 6
 
-static TviewDef *begin(FunctionCallInfo fcinfo, bits32 flags);
+static TviewDef *begin(FunctionCallInfo fcinfo, bits32 flags, int ncolumns);
 static void put_source(ReturnSetInfo *result, const TviewDef *def,
 					   const TviewSource *source);
 static char *hops_text(const TviewRoute *route);
@@ -44,7 +44,7 @@ Datum
 pg_tviews_explain(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	TviewDef   *def = begin(fcinfo, 0);
+	TviewDef   *def = begin(fcinfo, 0, EXPLAIN_COLUMNS);
 
 	for (int i = 0; i < def->nsources; i++)
 		put_source(result, def, &def->sources[i]);
@@ -58,7 +58,7 @@ Datum
 pg_tviews_explain_text(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	TviewDef   *def = begin(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	TviewDef   *def = begin(fcinfo, MAT_SRF_USE_EXPECTED_DESC, 1);
 	StringInfoData keys;
 
 	initStringInfo(&keys);
@@ -80,12 +80,12 @@ pg_tviews_explain_text(PG_FUNCTION_ARGS)
  * argument names.
  */
 static TviewDef *
-begin(FunctionCallInfo fcinfo, bits32 flags)
+begin(FunctionCallInfo fcinfo, bits32 flags, int ncolumns)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Oid			tview = tview_names_resolve(name, false);
 
-	InitMaterializedSRF(fcinfo, flags);
+	tview_catalog_begin_rows(fcinfo, flags, ncolumns);
 	return tview_definition_get(tview);
 }
 

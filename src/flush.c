@@ -250,16 +250,31 @@ may_read_tviews(PlannedStmt *plan)
 }
 
 /*
- * True for the function that tells what is pending, which a flush would keep
- * it from doing.  A plan knows functions by the hash of their OIDs.
+ * True for the functions that tell what is pending, which a flush would keep
+ * them from doing; those of 0.1, and what they call, too.  A plan knows
+ * functions by the hash of their OIDs.
  */
 static bool
 is_queue_function(const PlanInvalItem *item)
 {
-	Datum function =
-		ObjectIdGetDatum(tview_catalog_function("pg_tviews_get_queue", 0, NULL));
+	static const char *const names[] = {
+		"pg_tviews_get_queue",
+		"pg_tviews_debug_queue",
+		"pg_tviews_queue_stats",
+		"pg_tviews_refresh_stats",
+	};
 
-	return item->hashValue == GetSysCacheHashValue1(PROCOID, function);
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		Oid			function = tview_catalog_find_function(names[i], 0, NULL);
+
+		Datum		key = ObjectIdGetDatum(function);
+
+		if (OidIsValid(function) &&
+			item->hashValue == GetSysCacheHashValue1(PROCOID, key))
+			return true;
+	}
+	return false;
 }
 
 /*

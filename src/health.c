@@ -51,7 +51,7 @@ pg_tviews_health_check(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Findings	findings = {0};
 
-	InitMaterializedSRF(fcinfo, 0);
+	tview_catalog_begin_rows(fcinfo, 0, 3);
 	collect(&findings);
 	check_version(result);
 	check_event_triggers(result);

@@ -78,7 +78,7 @@ pg_tviews_get_queue(PG_FUNCTION_ARGS)
 	List	   *pending = tview_queue_list();
 	ListCell   *lc;
 
-	InitMaterializedSRF(fcinfo, 0);
+	tview_catalog_begin_rows(fcinfo, 0, 4);
 	list_sort(pending, compare_pending);
 	foreach(lc, pending)
 		put_pending(result, lfirst(lc));

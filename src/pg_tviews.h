@@ -200,6 +200,10 @@ extern char *tview_test_fault;
 /* in catalog.c */
 extern Oid	tview_catalog_relid(void);
 extern Oid	tview_catalog_schema(void);
+extern void tview_catalog_begin_rows(FunctionCallInfo fcinfo, bits32 flags,
+									 int ncolumns);
+extern Oid	tview_catalog_find_function(const char *name, int nargs,
+										const Oid *argtypes);
 extern Oid	tview_catalog_function(const char *name, int nargs,
 								   const Oid *argtypes);
 extern void tview_catalog_insert(const TviewMeta *meta);

@@ -555,6 +555,9 @@ write_file(int code, Datum arg)
 		(void) durable_rename(STATS_FILE ".tmp", STATS_FILE, LOG);
 }
 
+/* Columns of pg_tviews_stats. */
+#define STATS_COLUMNS 19
+
 /*
  * SQL: returns a row for each TVIEW.
  */
@@ -564,15 +567,12 @@ pg_tviews_stats(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	ListCell   *lc;
 
-	InitMaterializedSRF(fcinfo, 0);
+	tview_catalog_begin_rows(fcinfo, 0, STATS_COLUMNS);
 	attach();
 	foreach(lc, tview_catalog_list())
 		put_row(result, lfirst_oid(lc));
 	return (Datum) 0;
 }
-
-/* Columns of pg_tviews_stats. */
-#define STATS_COLUMNS 19
 
 /*
  * Puts the row of one TVIEW.

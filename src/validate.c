@@ -56,7 +56,7 @@ pg_tviews_validate(PG_FUNCTION_ARGS)
 	char	   *name;
 	ListCell   *lc;
 
-	InitMaterializedSRF(fcinfo, 0);
+	tview_catalog_begin_rows(fcinfo, 0, 4);
 	if (!PG_ARGISNULL(0))
 	{
 		name = text_to_cstring(PG_GETARG_TEXT_PP(0));
