@@ -7,7 +7,8 @@
  * linked.  An edge is one step of some route: it leaves the rows of a source,
  * "from", and leads to those of another, "to", which are nearer to the key.
  * The values that it links them by are expressions over either side, hashed
- * alike; an edge without any is locked as a whole.
+ * alike, or that such an expression is NULL; an edge without any is locked as
+ * a whole.
  *
  * Edges need columns of both sources in their touches; those are added before
  * the touches are laid out (tview_edges_require), and the expressions put in
@@ -17,7 +18,9 @@
 
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
 
 #include "compat.h"
 #include "pg_tviews.h"
@@ -36,9 +39,13 @@ static void finish_edge(TviewAnalysis *analysis, TviewDef *def,
 						TviewEdge *edge, TviewStep *step, int depth);
 static void add_value(TviewDef *def, TviewEdge *edge, TviewStep *step,
 					  Node *cond);
+static void add_null(TviewDef *def, TviewEdge *edge, BoolExpr *cond);
 static bool is_side(TviewStep *step, Node *expr, bool is_to);
 static Node *over_touches(const TviewSource *source, Node *expr);
 static Node *shift_mutator(Node *node, ShiftContext *context);
+static void append_side(StringInfo words, const TviewDef *def, int source,
+						List *exprs);
+static Node *over_columns(Node *node, const TviewSource *source);
 static int	compare_edges(const void *a, const void *b);
 
 /*
@@ -195,6 +202,8 @@ add_value(TviewDef *def, TviewEdge *edge, TviewStep *step, Node *cond)
 	Node	   *from;
 	Node	   *to;
 
+	if (step->is_hop && is_andclause(cond))
+		add_null(def, edge, (BoolExpr *) cond);
 	if (!IsA(cond, OpExpr) || list_length(op->args) != 2 ||
 		!op_hashjoinable(op->opno, exprType(linitial(op->args))) ||
 		!get_op_hash_functions(op->opno, &left_hash, &right_hash))
@@ -214,6 +223,91 @@ add_value(TviewDef *def, TviewEdge *edge, TviewStep *step, Node *cond)
 	edge->to_hashes[edge->nvalues] = swapped ? left_hash : right_hash;
 	edge->collations[edge->nvalues] = op->inputcollid;
 	edge->nvalues++;
+}
+
+/*
+ * Notes that an edge links rows by NULL: the hop in the partition of NULL, see
+ * both_null in routes.c.
+ */
+static void
+add_null(TviewDef *def, TviewEdge *edge, BoolExpr *cond)
+{
+	TviewSource *source = &def->sources[edge->from];
+	NullTest   *from = linitial_node(NullTest, cond->args);
+	NullTest   *to = lsecond_node(NullTest, cond->args);
+	Node	   *expr = over_touches(source, (Node *) from->arg);
+
+	if (expr == NULL)
+		return;
+	edge->is_null = true;
+	edge->nvalues = 1;
+	edge->from_exprs = list_make1(expr);
+	edge->to_exprs = list_make1(over_touches(source, (Node *) to->arg));
+}
+
+/*
+ * Returns an edge in words: the values that it links rows by, or the tables.
+ */
+char *
+tview_edges_words(const TviewDef *def, const TviewEdge *edge)
+{
+	StringInfoData words;
+
+	initStringInfo(&words);
+	append_side(&words, def, edge->from, edge->from_exprs);
+	if (edge->is_hop)
+		return psprintf("partition of %s%s", words.data,
+						edge->is_null ? " NULL" : "");
+	appendStringInfoString(&words, " -> ");
+	append_side(&words, def, edge->to, edge->to_exprs);
+	return psprintf("%s of %s", edge->nvalues > 0 ? "value" : "all rows",
+					words.data);
+}
+
+/*
+ * Appends one side of an edge.
+ */
+static void
+append_side(StringInfo words, const TviewDef *def, int source, List *exprs)
+{
+	const TviewSource *rows = &def->sources[source];
+	const char *name = get_rel_name(rows->relid);
+	List	   *context;
+	ListCell   *lc;
+
+	for (int i = 0; i < def->nsources; i++)
+	{
+		if (i != source && def->sources[i].relid == rows->relid)
+			name = rows->alias; /* the table's would not tell which */
+	}
+	context = deparse_context_for(name, rows->relid);
+	if (exprs == NIL)
+		appendStringInfoString(words, quote_identifier(name));
+	foreach(lc, exprs)
+	{
+		Node	   *expr = over_columns(lfirst(lc), rows);
+
+		appendStringInfo(words, "%s%s",
+						 foreach_current_index(lc) > 0 ? ", " : "",
+						 deparse_expression(expr, context, true, false));
+	}
+}
+
+/*
+ * Mutator that undoes over_touches.
+ */
+static Node *
+over_columns(Node *node, const TviewSource *source)
+{
+	if (node != NULL && IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		return (Node *) makeVar(1, source->columns[var->varattno - 1],
+								var->vartype, var->vartypmod, var->varcollid,
+								0);
+	}
+	return expression_tree_mutator(node, over_columns, (void *) source);
 }
 
 /*

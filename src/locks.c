@@ -45,6 +45,7 @@
 #include "common/hashfn.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -119,6 +120,31 @@ static void walk_edge(Locking *locking, TviewEdge *edge);
 static bool leads_further(TviewDef *def, int source);
 static void escalate(Locking *locking);
 static int	compare_hashes(const void *a, const void *b);
+static char *link_words(Oid tview, int what);
+
+PG_FUNCTION_INFO_V1(pg_tviews_lock_words);
+
+/*
+ * SQL: returns in words what a lock with these fields of its tag, a TVIEW and
+ * a number, is on.  For monitoring, so it waits for nobody.
+ */
+Datum
+pg_tviews_lock_words(PG_FUNCTION_ARGS)
+{
+	Oid			tview = PG_GETARG_OID(0);
+	int			what = PG_GETARG_INT16(1);
+	char	   *words;
+
+	if (get_rel_name(tview) == NULL)
+		PG_RETURN_NULL();
+	if (what == LOCK_TVIEW)
+		words = psprintf("TVIEW %s", tview_names_shown(tview));
+	else if (what == LOCK_KEY)
+		words = psprintf("key of %s", tview_names_shown(tview));
+	else
+		words = link_words(tview, what);
+	PG_RETURN_TEXT_P(cstring_to_text(words));
+}
 
 /*
  * Takes the lock of a TVIEW at the beginning of a flush; true if it is
@@ -422,8 +448,8 @@ collect_values(TviewEdge *edge, bool is_reader, const TviewTouches *touches,
 }
 
 /*
- * Hashes the value that a row is linked by; false if it is NULL and links to
- * nothing.
+ * Hashes the value that a row is linked by; false if it links to nothing:
+ * being NULL, or not being NULL where the edge is that of NULL.
  */
 static bool
 hash_value(TviewEdge *edge, List *states, const Oid *hashes,
@@ -439,8 +465,10 @@ hash_value(TviewEdge *edge, List *states, const Oid *hashes,
 		Datum		value = ExecEvalExprSwitchContext(lfirst(lc), context,
 													  &isnull);
 
-		if (isnull)
+		if (isnull != edge->is_null)
 			return false;
+		if (isnull)
+			continue;
 		value = OidFunctionCall1Coll(hashes[i], edge->collations[i], value);
 		hash = hash_combine(hash, DatumGetUInt32(value));
 	}
@@ -590,4 +618,28 @@ compare_hashes(const void *a, const void *b)
 
 	return left < right ? -1 : left > right ? 1 :
 											  0;
+}
+
+/*
+ * Returns what a lock on an edge or one of its values is on; less of it while
+ * the TVIEW is being changed, and then the numbers may mean something else.
+ */
+static char *
+link_words(Oid tview, int what)
+{
+	TviewMeta  *meta = tview_catalog_read(tview);
+	TviewDef   *def;
+
+	if (meta != NULL &&
+		ConditionalLockRelationOid(tview, AccessShareLock) &&
+		ConditionalLockRelationOid(meta->view, AccessShareLock))
+	{
+		def = tview_definition_get(tview);
+		for (int i = 0; def != NULL && i < def->nedges; i++)
+		{
+			if (def->edges[i].number == what / 2)
+				return tview_edges_words(def, &def->edges[i]);
+		}
+	}
+	return psprintf("link of %s", tview_names_shown(tview));
 }

@@ -115,6 +115,7 @@ typedef struct TviewEdge
 	bool		is_hop;			/* to another row of the same partition */
 	int			depth;			/* steps from "to" to the key */
 	int			nvalues;		/* what it links by; 0: locked as a whole */
+	bool		is_null;		/* it links the rows where that is NULL */
 	List	   *from_exprs;		/* over touches of "from" */
 	List	   *to_exprs;		/* over touches of "to" */
 	Oid		   *from_hashes;	/* hash functions */
@@ -404,6 +405,7 @@ extern char *tview_route_walk(TviewAnalysis *analysis, TviewStep *step,
 extern void tview_edges_add(TviewAnalysis *analysis, List *steps);
 extern void tview_edges_require(TviewAnalysis *analysis, TviewDef *def);
 extern void tview_edges_finish(TviewAnalysis *analysis, TviewDef *def);
+extern char *tview_edges_words(const TviewDef *def, const TviewEdge *edge);
 
 /* in capture.c */
 extern void tview_capture_start(struct PlannedStmt *plan);
