@@ -19,7 +19,8 @@ find_postgres() {
   for c in ${PG_CONFIG:-$(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config \
       /usr/pgsql-*/bin/pg_config | sort -t/ -k5rV) pg_config}; do
     c=$(command -v "$c") || continue
-    if [ -f "$("$c" --pgxs)" ] && [ -x "$("$c" --bindir)/postgres" ]; then
+    if [ -f "$("$c" --includedir-server)/postgres.h" ] &&
+        [ -x "$("$c" --bindir)/postgres" ]; then
       PG_CONFIG=$c
       return 0
     fi

@@ -1,0 +1,94 @@
+-- The shop by statement triggers with transition tables: one UPDATE for all
+-- rows of a statement, which leaves alone those that have not changed.
+CREATE FUNCTION product_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE stored SET data = jsonb_set(data, '{price}', price_part(n)), updated_at = now()
+    FROM old o JOIN new n ON n.pk_product = o.pk_product
+    WHERE n.pk_product = stored.pk_product
+      AND (o.base_price, o.current_price, o.currency) IS DISTINCT FROM (n.base_price, n.current_price, n.currency);
+  UPDATE stored SET id = n.id, fk_category = n.fk_category, updated_at = now(), data = data || jsonb_build_object('id', n.id,
+      'sku', n.sku, 'name', n.name, 'description', n.description, 'status', n.status, 'created_at', n.created_at,
+      'updated_at', n.updated_at, 'category', category_part(c), 'supplier', CASE WHEN s.pk_supplier IS NOT NULL THEN supplier_part(s) END)
+    FROM old o JOIN new n ON n.pk_product = o.pk_product JOIN tb_category c ON c.pk_category = n.fk_category
+      LEFT JOIN tb_supplier s ON s.pk_supplier = n.fk_supplier
+    WHERE n.pk_product = stored.pk_product
+      AND (o.id, o.sku, o.name, o.description, o.status, o.created_at, o.updated_at, o.fk_category, o.fk_supplier)
+        IS DISTINCT FROM (n.id, n.sku, n.name, n.description, n.status, n.created_at, n.updated_at, n.fk_category, n.fk_supplier);
+  RETURN NULL; END $$;
+CREATE TRIGGER changed AFTER UPDATE ON tb_product REFERENCING OLD TABLE AS old NEW TABLE AS new
+  FOR EACH STATEMENT EXECUTE FUNCTION product_changed();
+
+CREATE FUNCTION product_new() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO stored SELECT n.id, n.pk_product, n.fk_category, new_document(n, c, s), now()
+    FROM new n JOIN tb_category c ON c.pk_category = n.fk_category LEFT JOIN tb_supplier s ON s.pk_supplier = n.fk_supplier;
+  RETURN NULL; END $$;
+CREATE TRIGGER new AFTER INSERT ON tb_product REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION product_new();
+
+CREATE FUNCTION product_gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  DELETE FROM stored USING old WHERE stored.pk_product = old.pk_product;
+  RETURN NULL; END $$;
+CREATE TRIGGER gone AFTER DELETE ON tb_product REFERENCING OLD TABLE AS old FOR EACH STATEMENT EXECUTE FUNCTION product_gone();
+
+CREATE FUNCTION category_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE stored SET data = jsonb_set(data, '{category}', category_part(n)), updated_at = now()
+    FROM old o JOIN new n ON n.pk_category = o.pk_category JOIN tb_product p ON p.fk_category = n.pk_category
+    WHERE p.pk_product = stored.pk_product AND (o.id, o.name, o.slug) IS DISTINCT FROM (n.id, n.name, n.slug);
+  RETURN NULL; END $$;
+CREATE TRIGGER changed AFTER UPDATE ON tb_category REFERENCING OLD TABLE AS old NEW TABLE AS new
+  FOR EACH STATEMENT EXECUTE FUNCTION category_changed();
+
+CREATE FUNCTION supplier_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE stored SET data = jsonb_set(data, '{supplier}', supplier_part(n)), updated_at = now()
+    FROM old o JOIN new n ON n.pk_supplier = o.pk_supplier JOIN tb_product p ON p.fk_supplier = n.pk_supplier
+    WHERE p.pk_product = stored.pk_product
+      AND (o.id, o.name, o.contact_email, o.country) IS DISTINCT FROM (n.id, n.name, n.contact_email, n.country);
+  RETURN NULL; END $$;
+CREATE TRIGGER changed AFTER UPDATE ON tb_supplier REFERENCING OLD TABLE AS old NEW TABLE AS new
+  FOR EACH STATEMENT EXECUTE FUNCTION supplier_changed();
+
+CREATE FUNCTION inventory_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE stored SET data = jsonb_set(data, '{inventory}', inventory_part(n)), updated_at = now()
+    FROM new n WHERE n.fk_product = stored.pk_product;
+  RETURN NULL; END $$;
+CREATE TRIGGER new AFTER INSERT ON tb_inventory REFERENCING NEW TABLE AS new
+  FOR EACH STATEMENT EXECUTE FUNCTION inventory_changed();
+CREATE TRIGGER changed AFTER UPDATE ON tb_inventory REFERENCING NEW TABLE AS new
+  FOR EACH STATEMENT EXECUTE FUNCTION inventory_changed();
+
+-- one pass over a product's reviews instead of the view's three
+CREATE FUNCTION reviews_new() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE stored SET updated_at = now(), data = jsonb_set(data, '{reviews}', (
+      SELECT jsonb_build_object('count', count(*), 'average_rating', round(avg(r.rating), 2),
+        'recent', coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'rating', r.rating, 'title', r.title,
+          'content', r.content, 'verified', r.verified_purchase, 'created_at', r.created_at) ORDER BY r.n)
+          FILTER (WHERE r.n <= 5), '[]'))
+      FROM (SELECT *, row_number() OVER (ORDER BY created_at DESC, pk_review DESC) AS n
+        FROM tb_review WHERE fk_product = pk_product) r))
+    WHERE pk_product IN (SELECT fk_product FROM new);
+  RETURN NULL; END $$;
+CREATE TRIGGER new AFTER INSERT ON tb_review REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION reviews_new();
+CREATE FUNCTION reviews_gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE stored SET updated_at = now(), data = jsonb_set(data, '{reviews}', (
+      SELECT jsonb_build_object('count', count(*), 'average_rating', round(avg(r.rating), 2),
+        'recent', coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'rating', r.rating, 'title', r.title,
+          'content', r.content, 'verified', r.verified_purchase, 'created_at', r.created_at) ORDER BY r.n)
+          FILTER (WHERE r.n <= 5), '[]'))
+      FROM (SELECT *, row_number() OVER (ORDER BY created_at DESC, pk_review DESC) AS n
+        FROM tb_review WHERE fk_product = pk_product) r))
+    WHERE pk_product IN (SELECT fk_product FROM old);
+  RETURN NULL; END $$;
+CREATE TRIGGER gone AFTER DELETE ON tb_review REFERENCING OLD TABLE AS old FOR EACH STATEMENT EXECUTE FUNCTION reviews_gone();
+CREATE FUNCTION reviews_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE stored SET updated_at = now(), data = jsonb_set(data, '{reviews}', (
+      SELECT jsonb_build_object('count', count(*), 'average_rating', round(avg(r.rating), 2),
+        'recent', coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'rating', r.rating, 'title', r.title,
+          'content', r.content, 'verified', r.verified_purchase, 'created_at', r.created_at) ORDER BY r.n)
+          FILTER (WHERE r.n <= 5), '[]'))
+      FROM (SELECT *, row_number() OVER (ORDER BY created_at DESC, pk_review DESC) AS n
+        FROM tb_review WHERE fk_product = pk_product) r))
+    WHERE pk_product IN (
+      SELECT v.fk FROM old o JOIN new n ON n.pk_review = o.pk_review, LATERAL (VALUES (o.fk_product), (n.fk_product)) v(fk)
+      WHERE (o.fk_product, o.id, o.rating, o.title, o.content, o.verified_purchase, o.created_at) IS DISTINCT FROM
+        (n.fk_product, n.id, n.rating, n.title, n.content, n.verified_purchase, n.created_at));
+  RETURN NULL; END $$;
+CREATE TRIGGER changed AFTER UPDATE ON tb_review REFERENCING OLD TABLE AS old NEW TABLE AS new
+  FOR EACH STATEMENT EXECUTE FUNCTION reviews_changed();
