@@ -58,7 +58,8 @@ install_packages() {
 }
 
 # need TOOL...: what is not here gets installed.  A tool is "server" (a compiler
-# and PostgreSQL with its headers), "ipc-run", "psycopg2", or a command.
+# and PostgreSQL with its headers), "ipc-run", "psycopg2", "chromium" under any of
+# its names, or a command.
 need() {
   local missing=() tool
   for tool; do
@@ -71,6 +72,8 @@ need() {
         find_postgres || missing+=($(server_packages));;
       ipc-run) perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl);;
       psycopg2) find_python || missing+=(python3-psycopg2);;
+      chromium)
+        command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium);;
       *) command -v "$tool" >/dev/null || missing+=("$tool");;
     esac
   done

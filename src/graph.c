@@ -4,10 +4,12 @@
  *		or drawn, as SVG.
  *
  * Nodes stand in columns: base tables in the first, each TVIEW one to the
- * right of what it is built on.
+ * right of what it is built on.  TVIEWs that are broken are left out; what is
+ * wrong with them, validate.c tells.
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -20,6 +22,9 @@
 #define GAP_X		140
 #define GAP_Y		20
 #define MARGIN		20
+
+/* How many characters of a name a node has room for. */
+#define NODE_CHARS 28
 
 /* A table in the picture. */
 typedef struct GraphNode
@@ -57,8 +62,10 @@ static char *draw_dot(const Graph *graph);
 static char *draw_svg(const Graph *graph);
 static int	node_x(const GraphNode *node);
 static int	node_y(const GraphNode *node);
+static void draw_svg_node(StringInfo out, const GraphNode *node);
 static void draw_svg_edge(StringInfo out, const GraphEdge *edge);
-static char *label(const GraphNode *node, const char *escapes);
+static char *label(const GraphNode *node, bool is_xml);
+static char *escape_name(const char *name, bool is_xml);
 
 PG_FUNCTION_INFO_V1(pg_tviews_graph);
 
@@ -93,13 +100,21 @@ pg_tviews_graph(PG_FUNCTION_ARGS)
 static void
 build_graph(Graph *graph)
 {
-	List	   *tviews = tview_catalog_list();
+	List	   *defs = NIL;
 	ListCell   *lc;
 
-	list_sort(tviews, compare_names);
-	foreach(lc, tviews)
+	foreach(lc, tview_catalog_list())
 	{
-		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
+		char	   *reason;
+		TviewDef   *def = tview_validate_definition(lfirst_oid(lc), &reason);
+
+		if (def != NULL)
+			defs = lappend(defs, def);
+	}
+	list_sort(defs, compare_names);
+	foreach(lc, defs)
+	{
+		TviewDef   *def = lfirst(lc);
 		GraphNode  *node = get_node(graph, def->tview);
 
 		node->is_tview = true;
@@ -111,13 +126,16 @@ build_graph(Graph *graph)
 }
 
 /*
- * Sorts relations by name.
+ * Sorts TVIEWs by name.
  */
 static int
 compare_names(const ListCell *a, const ListCell *b)
 {
-	return strcmp(tview_names_shown(lfirst_oid(a)),
-				  tview_names_shown(lfirst_oid(b)));
+	const TviewDef *first = lfirst(a);
+	const TviewDef *second = lfirst(b);
+
+	return strcmp(tview_names_shown(first->tview),
+				  tview_names_shown(second->tview));
 }
 
 /*
@@ -207,7 +225,7 @@ draw_mermaid(const Graph *graph)
 		GraphNode  *node = lfirst(lc);
 
 		appendStringInfo(&out, node->is_tview ? "  n%d([\"%s\"])\n" : "  n%d[\"%s\"]\n",
-						 node->number, label(node, "xml"));
+						 node->number, label(node, true));
 	}
 	foreach(lc, graph->edges)
 	{
@@ -236,7 +254,7 @@ draw_dot(const Graph *graph)
 		GraphNode  *node = lfirst(lc);
 
 		appendStringInfo(&out, "  n%d [label=\"%s\", shape=%s];\n",
-						 node->number, label(node, "dot"),
+						 node->number, label(node, false),
 						 node->is_tview ? "ellipse" : "box");
 	}
 	foreach(lc, graph->edges)
@@ -260,8 +278,8 @@ draw_svg(const Graph *graph)
 {
 	StringInfoData out;
 	StringInfoData body;
-	int			columns = 0;
-	int			rows = 0;
+	int			width = 0;
+	int			height = 0;
 	ListCell   *lc;
 
 	initStringInfo(&out);
@@ -271,22 +289,13 @@ draw_svg(const Graph *graph)
 	foreach(lc, graph->nodes)
 	{
 		GraphNode  *node = lfirst(lc);
-		int			x = node_x(node);
-		int			y = node_y(node);
 
-		columns = Max(columns, node->column + 1);
-		rows = Max(rows, node->row + 1);
-		appendStringInfo(&body, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"%d\" fill=\"%s\" stroke=\"#345\"/>\n",
-						 x, y, NODE_WIDTH, NODE_HEIGHT,
-						 node->is_tview ? NODE_HEIGHT / 2 : 3,
-						 node->is_tview ? "#dceefb" : "#f4f4f0");
-		appendStringInfo(&body, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
-						 x + NODE_WIDTH / 2, y + NODE_HEIGHT / 2 + 5,
-						 label(node, "xml"));
+		width = Max(width, node_x(node) + NODE_WIDTH + MARGIN);
+		height = Max(height, node_y(node) + NODE_HEIGHT + MARGIN);
+		draw_svg_node(&body, node);
 	}
-	appendStringInfo(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"13\">\n",
-					 2 * MARGIN + columns * NODE_WIDTH + (columns - 1) * GAP_X,
-					 2 * MARGIN + rows * NODE_HEIGHT + (rows - 1) * GAP_Y);
+	appendStringInfo(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"13\">\n",
+					 width, height);
 	appendStringInfo(&out, "%s</svg>\n", body.data);
 	return out.data;
 }
@@ -301,12 +310,42 @@ node_x(const GraphNode *node)
 }
 
 /*
- * Where its top is.
+ * Where its top is.  Every second column is lower by half a row, so that a
+ * straight edge from the column before it to the one behind it passes between
+ * its nodes.
  */
 static int
 node_y(const GraphNode *node)
 {
-	return MARGIN + node->row * (NODE_HEIGHT + GAP_Y);
+	int			step = NODE_HEIGHT + GAP_Y;
+
+	return MARGIN + node->row * step + (node->column % 2) * step / 2;
+}
+
+/*
+ * One node of the drawing.  A name that is too long is cut off, and shown
+ * whole when pointed at.
+ */
+static void
+draw_svg_node(StringInfo out, const GraphNode *node)
+{
+	const char *name = tview_names_shown(node->relid);
+	int			length = strlen(name);
+	int			shown = pg_mbcharcliplen(name, length, NODE_CHARS);
+	int			x = node_x(node);
+	int			y = node_y(node);
+	bool		is_tview = node->is_tview;
+
+	appendStringInfo(out, "<g><title>%s</title><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"%d\" fill=\"%s\" stroke=\"#345\"/>",
+					 escape_name(name, true),
+					 is_tview ? "tview" : "table",
+					 x, y, NODE_WIDTH, NODE_HEIGHT,
+					 is_tview ? NODE_HEIGHT / 2 : 3,
+					 is_tview ? "#dceefb" : "#f4f4f0");
+	appendStringInfo(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s%s</text></g>\n",
+					 x + NODE_WIDTH / 2, y + NODE_HEIGHT / 2 + 5,
+					 escape_name(pnstrdup(name, shown), true),
+					 shown < length ? "..." : "");
 }
 
 /*
@@ -331,17 +370,24 @@ draw_svg_edge(StringInfo out, const GraphEdge *edge)
 }
 
 /*
- * A node's name, with what would end a string escaped as HTML or as Graphviz
- * has it.
+ * A node's name as the text formats write it.
  */
 static char *
-label(const GraphNode *node, const char *escapes)
+label(const GraphNode *node, bool is_xml)
 {
-	bool		is_xml = strcmp(escapes, "xml") == 0;
+	return escape_name(tview_names_shown(node->relid), is_xml);
+}
+
+/*
+ * A name, with what would end a string escaped as HTML or as Graphviz has it.
+ */
+static char *
+escape_name(const char *name, bool is_xml)
+{
 	StringInfoData out;
 
 	initStringInfo(&out);
-	for (const char *c = tview_names_shown(node->relid); *c; c++)
+	for (const char *c = name; *c; c++)
 	{
 		if (is_xml && strchr("<>&\"'#;", *c))
 			appendStringInfo(&out, "&#%d;", *c);
