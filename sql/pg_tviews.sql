@@ -70,12 +70,13 @@ AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION pg_tviews_drop(text, boolean) IS 'drops a TVIEW with its view';
 
-CREATE FUNCTION pg_tviews_alter(tview_name text, select_sql text)
+CREATE FUNCTION pg_tviews_alter(tview_name text, select_sql text DEFAULT NULL,
+	options jsonb DEFAULT NULL)
 RETURNS text
 LANGUAGE c
 AS 'MODULE_PATHNAME';
 
-COMMENT ON FUNCTION pg_tviews_alter(text, text) IS 'gives a TVIEW another query';
+COMMENT ON FUNCTION pg_tviews_alter(text, text, jsonb) IS 'gives a TVIEW another query, or other options';
 
 CREATE FUNCTION pg_tviews_convert_existing_table(table_name text)
 RETURNS text

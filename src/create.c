@@ -40,23 +40,6 @@
 #include "compat.h"
 #include "pg_tviews.h"
 
-/*
- * Settings on which the text of values depends.  A TVIEW is made and kept with
- * those of its creator, lest two writers disagree about its rows.
- */
-static const char *const pinned_settings[] = {
-	"DateStyle",
-	"IntervalStyle",
-	"TimeZone",
-	"bytea_output",
-	"default_text_search_config",
-	"extra_float_digits",
-	"lc_monetary",
-	"lc_numeric",
-	"lc_time",
-	"xmlbinary",
-};
-
 static List *default_key(const char *relname);
 static void show_query_position(void *arg);
 static List *text_array_strings(ArrayType *array);
@@ -150,7 +133,6 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 				  bool is_filled)
 {
 	TviewMeta	meta = {0};
-	List	   *settings = tview_create_settings();
 	const TviewDef *def;
 
 	meta.tview = tview;
@@ -159,7 +141,7 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 	if (meta.entity == NULL)
 		meta.entity = get_rel_name(tview);
 	meta.key_columns = key_columns;
-	meta.options = tview_create_options(options, settings);
+	meta.options = tview_options_change(tview_options_default(), options);
 
 	check_key_columns(tview, view, key_columns);
 	def = tview_definition_build(&meta, false);
@@ -168,7 +150,7 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 	tview_advice_report(def);
 	add_updated_at(tview);
 	if (!is_filled)
-		fill_table(tview, view, settings);
+		fill_table(tview, view, tview_options_settings(meta.options));
 	add_key(tview, key_columns);
 	add_indexes(tview, view);
 	tview_triggers_add_guard(tview);
@@ -177,41 +159,6 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 	tview_drop_link(tview, view);
 	if (is_filled)
 		(void) tview_flush_refresh(tview_definition_get(tview), NULL, false);
-}
-
-/*
- * Whether a setting is one that a TVIEW's rows depend on; others are not
- * changed whatever the options say.
- */
-bool
-tview_create_is_pinned(const char *name)
-{
-	for (int i = 0; i < lengthof(pinned_settings); i++)
-	{
-		if (pg_strcasecmp(name, pinned_settings[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * The session's values of the settings that a TVIEW's rows depend on, as a
- * List of DefElem.
- */
-List *
-tview_create_settings(void)
-{
-	List	   *result = NIL;
-
-	for (int i = 0; i < lengthof(pinned_settings); i++)
-	{
-		char	   *value = GetConfigOptionByName(pinned_settings[i], NULL,
-												  false);
-
-		result = lappend(result, makeDefElem(pstrdup(pinned_settings[i]),
-											 (Node *) makeString(value), -1));
-	}
-	return result;
 }
 
 /*
@@ -742,37 +689,4 @@ add_index(Oid tview, const char *column)
 								quote_identifier(name),
 								tview_names_qualified(tview),
 								quote_identifier(column)));
-}
-
-/*
- * The options to store: those given, and the settings unless among them.
- */
-Datum
-tview_create_options(Datum given, List *settings)
-{
-	StringInfoData json;
-	ListCell   *lc;
-	Datum		pinned;
-
-	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"settings\": {");
-	foreach(lc, settings)
-	{
-		DefElem    *setting = lfirst_node(DefElem, lc);
-
-		if (lc != list_head(settings))
-			appendStringInfoString(&json, ", ");
-		escape_json(&json, setting->defname);
-		appendStringInfoString(&json, ": ");
-		escape_json(&json, strVal(setting->arg));
-	}
-	appendStringInfoString(&json, "}}");
-	pinned = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
-	if (given == (Datum) 0)
-		return pinned;
-	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(given)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("options of a TVIEW must be a JSON object")));
-	return DirectFunctionCall2(jsonb_concat, pinned, given);
 }

@@ -81,8 +81,6 @@ static void fill_key(TviewDef *def, const TviewMeta *meta, Relation tview);
 static void check_key_type(TviewDef *def, AttrNumber attnum);
 static void fill_key_index(TviewDef *def, Relation tview);
 static bool index_fits(TviewDef *def, Relation index);
-static List *read_settings(Datum options);
-static TviewOnError read_on_error(Datum options);
 static void fill_dependencies(TviewDef *def);
 static void forbid_cycle(Oid tview);
 static TviewDef *copy_definition(const TviewDef *def);
@@ -405,8 +403,9 @@ tview_definition_build(const TviewMeta *meta, bool has_index)
 	def->name = tview_names_qualified(meta->tview);
 	def->view_name = tview_names_qualified(meta->view);
 	def->watched = list_make2_oid(meta->tview, meta->view);
-	def->settings = read_settings(meta->options);
-	def->on_error = read_on_error(meta->options);
+	def->settings = tview_options_settings(meta->options);
+	def->on_error = tview_options_on_error(meta->options);
+	def->channel = tview_options_channel(meta->options, meta->tview);
 	fill_columns(def, view, tview);
 	fill_key(def, meta, tview);
 	if (has_index)
@@ -572,75 +571,6 @@ index_fits(TviewDef *def, Relation index)
 }
 
 /*
- * Returns the settings to pin while a TVIEW's query is evaluated: a List of
- * DefElem.
- */
-static List *
-read_settings(Datum options)
-{
-	Jsonb	   *jsonb = options ? DatumGetJsonbP(options) : NULL;
-	JsonbValue *settings;
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-	JsonbValue	value;
-	char	   *name = NULL;
-	List	   *result = NIL;
-
-	if (jsonb == NULL || !JB_ROOT_IS_OBJECT(jsonb))
-		return NIL;
-	settings = getKeyJsonValueFromContainer(&jsonb->root, "settings",
-											strlen("settings"), NULL);
-	if (settings == NULL || settings->type != jbvBinary)
-		return NIL;
-	iterator = JsonbIteratorInit(settings->val.binary.data);
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		char	   *text;
-
-		if (value.type != jbvString)
-			continue;
-		text = pnstrdup(value.val.string.val, value.val.string.len);
-		if (token == WJB_KEY)
-			name = text;
-		else if (token == WJB_VALUE && tview_create_is_pinned(name))
-			result = lappend(result,
-							 makeDefElem(name, (Node *) makeString(text), -1));
-	}
-	return result;
-}
-
-/*
- * Returns what the options say about errors.
- */
-static TviewOnError
-read_on_error(Datum options)
-{
-	Jsonb	   *jsonb = options ? DatumGetJsonbP(options) : NULL;
-	JsonbValue *value;
-
-	if (jsonb == NULL || !JB_ROOT_IS_OBJECT(jsonb))
-		return TVIEW_ERROR_DEFAULT;
-	value = getKeyJsonValueFromContainer(&jsonb->root, "on_error",
-										 strlen("on_error"), NULL);
-	if (value == NULL)
-		return TVIEW_ERROR_DEFAULT;
-	if (value->type == jbvString)
-	{
-		char	   *text = pnstrdup(value->val.string.val,
-									value->val.string.len);
-
-		if (strcmp(text, "abort") == 0)
-			return TVIEW_ERROR_ABORT;
-		if (strcmp(text, "stale") == 0)
-			return TVIEW_ERROR_STALE;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for option \"on_error\" of a TVIEW"),
-			 errhint("Valid values are \"abort\" and \"stale\".")));
-}
-
-/*
  * Finds the TVIEWs that this one is built on.
  */
 static void
@@ -692,6 +622,7 @@ copy_definition(const TviewDef *def)
 
 	copy->name = pstrdup(def->name);
 	copy->view_name = pstrdup(def->view_name);
+	copy->channel = def->channel ? pstrdup(def->channel) : NULL;
 	copy->view_desc = CreateTupleDescCopy(def->view_desc);
 	copy->tview_attnums = copy_array(def->tview_attnums,
 									 sizeof(AttrNumber) *

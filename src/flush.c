@@ -202,6 +202,7 @@ flush_at_commit(XactEvent event, void *arg)
 		tview_flush_all();
 		AfterTriggerFireDeferred();
 	}
+	tview_notify_send(event == XACT_EVENT_PRE_PREPARE);
 }
 
 /*

@@ -169,6 +169,7 @@ typedef struct TviewDef
 	TviewEdge  *edges;			/* in the order of locking */
 	bool		has_blind_edges;	/* not all steps of routes are edges */
 	TviewOnError on_error;		/* what to do when its query fails */
+	char	   *channel;		/* to notify of changed rows, or NULL */
 	List	   *settings;		/* of DefElem: session settings to pin */
 	List	   *watched;		/* OIDs of relations it follows from */
 	List	   *dependencies;	/* OIDs of TVIEWs among the sources */
@@ -525,6 +526,11 @@ extern void tview_write_row(TviewWriter *writer, TupleTableSlot *row);
 extern void tview_write_delete(TviewWriter *writer, const Datum *key);
 extern TviewCounts tview_write_end(TviewWriter *writer);
 
+/* in notify.c */
+extern void tview_notify_row(const TviewDef *def, TupleTableSlot *before,
+							 TupleTableSlot *after);
+extern void tview_notify_send(bool is_prepare);
+
 /* in plan.c */
 
 /*
@@ -572,9 +578,14 @@ extern char *tview_names_qualified(Oid relid);	/* for SQL */
 extern char *tview_names_shown(Oid relid);	/* for messages */
 extern void tview_names_check_owner(Oid tview);
 
+/* in options.c */
+extern Datum tview_options_default(void);
+extern Datum tview_options_change(Datum options, Datum given);
+extern List *tview_options_settings(Datum options);
+extern TviewOnError tview_options_on_error(Datum options);
+extern char *tview_options_channel(Datum options, Oid tview);
+
 /* in create.c */
-extern List *tview_create_settings(void);
-extern bool tview_create_is_pinned(const char *name);
 extern void tview_create_from_text(RangeVar *table, const char *sql,
 								   List *key_columns, Datum options);
 extern void tview_create_from_query(Oid tview, Query *query);
@@ -588,7 +599,6 @@ extern Oid	tview_create_view(const char *schema, const char *entity,
 extern Query *tview_create_view_query(Oid view);
 extern List *tview_create_primary_key(Oid relid);
 extern bool tview_create_has_key(Oid tview, List *key_columns);
-extern Datum tview_create_options(Datum given, List *settings);
 extern void tview_create_add_triggers(const TviewDef *def);
 
 /* in alter.c */

@@ -1,6 +1,6 @@
 /*
  * redefine.c
- *		Giving a TVIEW another query.
+ *		Giving a TVIEW another query, or other options.
  *
  * Where PostgreSQL can replace the view in place, it does, and the rest
  * follows as after anybody's CREATE OR REPLACE VIEW (alter.c).  Else a new
@@ -27,6 +27,8 @@
 #include "compat.h"
 #include "pg_tviews.h"
 
+static void change_options(Oid tview, Datum given);
+static void change_query(Oid tview, const char *sql);
 static void check_keys(const TviewMeta *meta, Query *query);
 static bool can_replace(Oid view, Query *query);
 static bool same_column(Form_pg_attribute column, TargetEntry *entry);
@@ -39,24 +41,63 @@ static void change_columns(const TviewMeta *meta, Oid old_view);
 PG_FUNCTION_INFO_V1(pg_tviews_alter);
 
 /*
- * SQL: gives a TVIEW another query.
+ * SQL: gives a TVIEW another query, or other options, or both.
  */
 Datum
 pg_tviews_alter(PG_FUNCTION_ARGS)
 {
 	Oid			tview;
-	TviewMeta  *meta;
-	Query	   *query;
-	int			guc_level;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("name and query of a TVIEW must not be null")));
+				 errmsg("name of the TVIEW must not be null")));
+	if (PG_ARGISNULL(1) && PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("query and options of a TVIEW must not both be null")));
 	tview = tview_names_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), false);
 	tview_names_check_owner(tview);
+	if (!PG_ARGISNULL(2))
+		change_options(tview, PG_GETARG_DATUM(2));
+	if (!PG_ARGISNULL(1))
+		change_query(tview, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("TVIEW '%s' altered successfully",
+											  get_rel_name(tview))));
+}
+
+/*
+ * Changes some options of a TVIEW; its rows follow where they depend on them.
+ * Whoever changes a TVIEW's row in the catalog has its lock.
+ */
+static void
+change_options(Oid tview, Datum given)
+{
+	TviewDef   *def;
+	TviewMeta  *meta;
+	List	   *settings;
+
+	tview_flush_all();
+	(void) tview_locks_begin(tview_definition_require(tview), NIL, true);
+	settings = tview_definition_require(tview)->settings;
 	meta = tview_catalog_read(tview);
-	query = tview_create_parse(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	meta->options = tview_options_change(meta->options, given);
+	tview_catalog_update(meta);
+	def = tview_definition_require(tview);
+	if (!equal(def->settings, settings))
+		(void) tview_flush_refresh(def, NULL, false);
+}
+
+/*
+ * Gives a TVIEW another query.
+ */
+static void
+change_query(Oid tview, const char *sql)
+{
+	TviewMeta  *meta = tview_catalog_read(tview);
+	Query	   *query = tview_create_parse(sql);
+	int			guc_level;
+
 	check_keys(meta, query);
 	tview_create_check(query, meta->entity);
 
@@ -68,8 +109,6 @@ pg_tviews_alter(PG_FUNCTION_ARGS)
 	else
 		exchange_view(meta, query);
 	AtEOXact_GUC(false, guc_level);
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf("TVIEW '%s' altered successfully",
-											  get_rel_name(tview))));
 }
 
 /*

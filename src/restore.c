@@ -89,7 +89,7 @@ tview_restore_register(Oid tview)
 				 errhint("Restore the data of pg_tview_meta too, or use pg_tviews_convert_existing_table().")));
 		return;
 	}
-	meta.options = tview_create_options((Datum) 0, tview_create_settings());
+	meta.options = tview_options_default();
 	tview_catalog_insert(&meta);
 	announce_view(meta.view);
 }

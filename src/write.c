@@ -72,6 +72,8 @@ static void check_deleted(TviewWriter *writer);
 static void refuse_trigger(TviewWriter *writer);
 static void insert_row(TviewWriter *writer, TupleTableSlot *row);
 static void update_row(TviewWriter *writer, TupleTableSlot *row);
+static void tell(TviewWriter *writer, TupleTableSlot *before,
+				 TupleTableSlot *after);
 static void fill_view_columns(TviewWriter *writer, TupleTableSlot *row);
 static void fill_default(TviewWriter *writer, int column);
 
@@ -233,7 +235,7 @@ tview_write_delete(TviewWriter *writer, const Datum *key)
 	ExecSimpleRelationDelete(writer->target, writer->estate,
 							 &writer->epqstate, writer->stored);
 	check_deleted(writer);
-	tview_capture_row(writer->relation, writer->stored, NULL);
+	tell(writer, writer->stored, NULL);
 	writer->counts.deleted++;
 }
 
@@ -366,7 +368,7 @@ insert_row(TviewWriter *writer, TupleTableSlot *row)
 	ExecStoreVirtualTuple(fresh);
 	ExecSimpleRelationInsert(writer->target, writer->estate, fresh);
 	check_written(writer, row);
-	tview_capture_row(writer->relation, NULL, fresh);
+	tell(writer, NULL, fresh);
 	writer->counts.inserted++;
 }
 
@@ -393,8 +395,19 @@ update_row(TviewWriter *writer, TupleTableSlot *row)
 	ExecSimpleRelationUpdate(writer->target, writer->estate,
 							 &writer->epqstate, stored, fresh);
 	check_written(writer, row);
-	tview_capture_row(writer->relation, stored, fresh);
+	tell(writer, stored, fresh);
 	writer->counts.updated++;
+}
+
+/*
+ * Tells those who want to know of a row that has been written.
+ */
+static void
+tell(TviewWriter *writer, TupleTableSlot *before, TupleTableSlot *after)
+{
+	tview_capture_row(writer->relation, before, after);
+	if (writer->def->channel)
+		tview_notify_row(writer->def, before, after);
 }
 
 /*
