@@ -16,12 +16,13 @@ DROP FUNCTION pg_tviews_refresh_one(text, anyelement);
 DROP FUNCTION pg_tviews_refresh_batch(text, anyarray);
 DROP FUNCTION pg_tviews_refresh(text, boolean);
 
-CREATE FUNCTION pg_tviews_alter(tview_name text, select_sql text)
+CREATE FUNCTION pg_tviews_alter(tview_name text, select_sql text DEFAULT NULL,
+	options jsonb DEFAULT NULL)
 RETURNS text
 LANGUAGE c
 AS 'MODULE_PATHNAME';
 
-COMMENT ON FUNCTION pg_tviews_alter(text, text) IS 'gives a TVIEW another query';
+COMMENT ON FUNCTION pg_tviews_alter(text, text, jsonb) IS 'gives a TVIEW another query, or other options';
 
 /*
  * The second refresh takes varchar so that calls with unknown literals and

@@ -16,7 +16,7 @@ DROP FUNCTION pg_tviews_validate(text);
 DROP FUNCTION pg_tviews_stats();
 DROP FUNCTION pg_tviews_refresh(varchar, anyarray);
 DROP FUNCTION pg_tviews_refresh(text, boolean);
-DROP FUNCTION pg_tviews_alter(text, text);
+DROP FUNCTION pg_tviews_alter(text, text, jsonb);
 
 /*
  * Refreshing.  All is done when they return, pg_tviews_refresh_async() as
