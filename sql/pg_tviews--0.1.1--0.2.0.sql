@@ -156,7 +156,46 @@ JOIN @extschema@.pg_tviews_stats() s ON s.tview = m.tview;
 
 COMMENT ON VIEW pg_tviews_metrics IS 'numbers about each TVIEW for monitoring';
 
-GRANT SELECT ON pg_tviews_metadata, pg_tviews_metrics TO PUBLIC;
+CREATE FUNCTION pg_tviews_lock_words(tview oid, what smallint)
+RETURNS text
+LANGUAGE c STABLE STRICT
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION pg_tviews_lock_words(oid, smallint) IS 'what a lock of a refresh is on';
+
+/*
+ * Locks of refreshes.  Their tags hold the TVIEW, a hash of the value, and
+ * what it is a value of: 0 is the TVIEW, 1 its keys, others are links.
+ */
+CREATE VIEW pg_tviews_locks AS
+SELECT l.pid,
+	l.virtualtransaction,
+	l.classid::regclass AS tview,
+	CASE l.objsubid WHEN 0 THEN 'TVIEW' WHEN 1 THEN 'key' ELSE 'link' END
+		AS kind,
+	@extschema@.pg_tviews_lock_words(l.classid, l.objsubid)
+		|| CASE
+			WHEN l.objsubid = 0 AND l.mode = 'ExclusiveLock' THEN ', all rows'
+			WHEN l.objsubid = 0 THEN ', some rows'
+			WHEN l.objsubid = 1 THEN ''
+			WHEN l.mode = 'ShareLock' THEN ', as reader'
+			WHEN l.mode = 'RowExclusiveLock' THEN ', as writer'
+			ELSE ', as reader and writer'
+		END AS object,
+	CASE WHEN l.objsubid > 0 THEN l.objid::bigint END AS value_hash,
+	l.mode,
+	l.granted,
+	l.waitstart,
+	CASE WHEN l.granted THEN '{}' ELSE pg_catalog.pg_blocking_pids(l.pid) END
+		AS blocked_by
+FROM pg_catalog.pg_locks l
+JOIN pg_catalog.pg_database d ON d.oid = l.database
+JOIN @extschema@.pg_tview_meta m ON m.tview = l.classid
+WHERE l.locktype = 'userlock' AND d.datname = pg_catalog.current_database();
+
+COMMENT ON VIEW pg_tviews_locks IS 'locks that refreshes hold or wait for';
+
+GRANT SELECT ON pg_tviews_metadata, pg_tviews_metrics, pg_tviews_locks TO PUBLIC;
 
 CREATE FUNCTION pg_tviews_explain_text(tview_name text)
 RETURNS SETOF text

@@ -260,7 +260,8 @@ foreach my $change ('ALTER TABLE pg_tview_meta RENAME stale_code TO code', 'ALTE
 	$node->sql(q{ALTER EVENT TRIGGER pg_tviews_ddl_start DISABLE; ALTER EVENT TRIGGER pg_tviews_ddl_end DISABLE;
 		ALTER EVENT TRIGGER pg_tviews_sql_drop DISABLE; SET client_min_messages = error;
 		ALTER EXTENSION pg_tviews DROP VIEW pg_tviews_metrics; ALTER EXTENSION pg_tviews DROP VIEW pg_tviews_metadata;
-		ALTER EXTENSION pg_tviews DROP VIEW pg_tviews_queue; DROP VIEW pg_tviews_metrics, pg_tviews_metadata, pg_tviews_queue;}
+		ALTER EXTENSION pg_tviews DROP VIEW pg_tviews_queue; ALTER EXTENSION pg_tviews DROP VIEW pg_tviews_locks;
+		DROP VIEW pg_tviews_metrics, pg_tviews_metadata, pg_tviews_queue, pg_tviews_locks;}
 		  . ($change =~ /^DROP/ ? 'ALTER EXTENSION pg_tviews DROP TABLE pg_tview_meta;' : '')
 		  . "$change;" . q{ALTER EVENT TRIGGER pg_tviews_ddl_end ENABLE}, 'unknown');
 	foreach my $sql ('INSERT INTO tb_a VALUES (1)', 'CREATE TABLE new ()', q{SELECT pg_tviews_refresh('a')},
