@@ -6,6 +6,7 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Find;
+use IPC::Run ();
 use Test::More;
 use PostgreSQL::Test::Utils;
 use TviewCluster;
@@ -14,7 +15,9 @@ my $top = abs_path(dirname(__FILE__) . '/../..');
 my $guides = "$top/docs/operations";
 my %followed;
 my $bin = `pg_config --bindir`;
-chomp $bin;
+my $library_dir = `pg_config --pkglibdir`;
+chomp($bin, $library_dir);
+plan skip_all => "may not install into $library_dir" unless -w $library_dir;
 
 # A test: the commands below these headings of a page do what they should.
 # parameters: what the page says that it needs, beside the server.
@@ -89,6 +92,19 @@ sub scratch
 	return $dir;
 }
 
+# The runner notices what it is there for.
+my $planted = scratch('planted') . '/page.md';
+foreach my $case ([ "sh\nfalse\ntrue\n```", 0 ], [ "sh\ntrue\n```", 1 ], [ "sh\necho \$UNDECLARED\n```", 0 ],
+	[ "sh fails\ntrue\n```", 0 ], [ "sh fails\nfalse\n```", 1 ], [ "sh\necho a\n```\n```output\nb\n```", 0 ],
+	[ "sh\necho a\n```\n```output\na\n```", 1 ], [ "sh manual\nfalse\n```", 1 ], [ "sh\nfalse | true\n```", 0 ])
+{
+	local $ENV{UNDECLARED} = 'x';
+	unlink $planted;
+	append_to_file($planted, "# Page\n\n```$case->[0]\n");
+	my $right = IPC::Run::run([ 'perl', "$top/test/guide", $planted ], '<', \undef, '>', '/dev/null', '2>', '/dev/null');
+	is($right ? 1 : 0, $case->[1], "the runner: $case->[0]" =~ s/\s+/ /gr);
+}
+
 # PostgreSQL minor upgrade: the programs are replaced by a copy of them that has
 # no pg_tviews yet; the settings are kept apart from the data, as Debian does.
 my $copy = scratch('pg');
@@ -118,6 +134,33 @@ my $sockets = scratch('copy');
 follow($node, 'upgrade/postgresql/testing-upgrade.md',
 	{ OLD_BIN => $bin, COPY => $node->basedir . '/copy', COPY_SOCKETS => $sockets, COPY_PORT => 5499 });
 alive($node, 'rehearsal');
+$node->stop;
+
+# pg_tviews: a patch version and back; then 0.1 to 0.2, and back in both ways.
+$node = shop('extension', version => '0.1.0');
+my %extension = (BIN => $bin, FROM => '0.1.0', TARGET => '0.1.1', BACKUP => scratch('patch'));
+my $patch = 'upgrade/extension/extension-minor-update.md';
+follow($node, $patch, \%extension, 'Prepare', 'Update', 'Validation', 'Watching versions');
+alive($node, 'patch version');
+follow($node, $patch, \%extension, 'Rollback');
+alive($node, 'patch version, and back');
+is($node->sql('SELECT pg_tviews_version()', 'shop'), '0.1.0', 'version after the rollback');
+
+my $code = scratch('code');
+append_to_file("$code/job.sql", "SELECT 1;\nSELECT pg_tviews_refresh_one('post', 42);\n");
+$node->sql(q{CREATE FUNCTION nightly() RETURNS bigint LANGUAGE sql
+	AS 'SELECT pg_tviews_refresh_all()'}, 'shop');
+%extension = (BIN => $bin, FROM => '0.1.0', CODE => $code, BACKUP => scratch('migration'));
+my $migration = 'upgrade/extension/0.1-to-0.2-migration.md';
+follow($node, $migration, \%extension, 'Prepare', 'Migrate', 'Validation');
+like(slurp_file("$extension{BACKUP}/code-to-change"), qr/^\S+job.sql:2:/, 'finds what has to change');
+alive($node, '0.1 to 0.2');
+follow($node, $migration, \%extension, 'Back by restore');
+alive($node, '0.1 to 0.2, and back by restore', 'shop_former');
+$node->sql('DROP DATABASE shop_former');
+follow($node, $migration, \%extension, 'Back by update');
+alive($node, '0.1 to 0.2, and back by update');
+is($node->sql('SELECT pg_tviews_version()', 'shop'), '0.1.0', 'version after the rollback');
 $node->stop;
 
 # Each page has what a page must have; each command of each guide was run, but
