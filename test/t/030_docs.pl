@@ -1,6 +1,8 @@
 # The documents: docs/reference.md has what the catalog has, and the SQL of each
 # page runs, from top to bottom in a database of its own.  A block that begins
-# with "sql fails" is one statement that must raise an error.
+# with "sql fails" is one statement that must raise an error.  A block that
+# begins with "text" and follows one of SQL is what psql prints for that: its
+# tables without the number of rows, or the error.
 use strict;
 use warnings;
 use Test::More;
@@ -59,6 +61,14 @@ is(join("\n", @settings),
 	$node->sql(q{SELECT pg_tviews_stats_reset(); SELECT name FROM pg_settings WHERE name LIKE 'pg_tviews.%' ORDER BY 1}) =~ s/^\n//r,
 	'settings');
 
+# What was printed, without white space at the end of lines or of it all.
+sub plain
+{
+	my ($text) = @_;
+
+	return $text =~ s/[ \t]+$//mgr =~ s/\s*\z/\n/r;
+}
+
 # The SQL.
 my @pages;
 find(sub { push @pages, $File::Find::name if /\.md$/ }, $docs);
@@ -72,15 +82,19 @@ for my $page (sort @pages)
 	next if $text =~ /^## Parameters$/m;
 	my $database = 'docs' . ++$number;
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
-	while ($text =~ /^```sql( fails)?\n(.*?)^```/msg)
+	while ($text =~ /^```sql( fails)?\n(.*?)^```\n(?:\n?```text\n(.*?)^```)?/msg)
 	{
-		my ($fails, $sql) = ($1, $2);
+		my ($fails, $sql, $shown) = ($1, $2, $3);
 		my ($out, $err);
 		my $rc = $node->psql($database, $sql, stdout => \$out, stderr => \$err,
-			on_error_stop => 1);
+			on_error_stop => 1, extra_params => [
+				'-P', 'format=aligned', '-P', 'tuples_only=off', '-P', 'footer=off' ]);
 		my $line = 1 + (substr($text, 0, pos($text)) =~ tr/\n//);
+		my $said = $fails ? $err =~ s/^psql:<stdin>:\d+: //mgr : "$out\n";
 		if ($fails) { isnt($rc, 0, "$name, before line $line: fails"); }
 		else { is($rc, 0, "$name, before line $line") or diag($err); }
+		is(plain($said), plain($shown), "$name, before line $line: as shown")
+			if defined $shown;
 	}
 	my $wrong = $node->safe_psql($database,
 		q{SELECT count(*) FROM pg_extension WHERE extname = 'pg_tviews'}) eq '1' ?
