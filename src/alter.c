@@ -317,7 +317,7 @@ tview_alter_object(Oid class, Oid object)
 		Oid			relid;
 
 		if (sscanf(lfirst(lc), "%u %u", &class, &relid) != 2)
-			elog(ERROR, "unexpected object \"%s\"", (char *) lfirst(lc));
+			tview_internal_error("unexpected object \"%s\"", (char *) lfirst(lc));
 		if (class == RewriteRelationId)
 			relid = tview_catalog_rule_view(relid);
 		if (OidIsValid(tview_catalog_of_view(relid)))

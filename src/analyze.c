@@ -364,7 +364,7 @@ build_cte(TviewAnalysis *analysis, TviewLevel *level, Index rti)
 		level->items[rti].child = child;
 		return;
 	}
-	elog(ERROR, "could not find CTE \"%s\"", rte->ctename);
+	tview_internal_error("could not find CTE \"%s\"", rte->ctename);
 }
 
 /*

@@ -387,8 +387,8 @@ column_of(Relation relation, Oid parent, AttrNumber attnum)
 	result = get_attnum(RelationGetRelid(relation),
 						get_attname(parent, attnum, false));
 	if (result <= 0)
-		elog(ERROR, "column %d of relation %u not found in relation %u",
-			 attnum, parent, RelationGetRelid(relation));
+		tview_internal_error("column %d of relation %u not found in relation %u",
+							 attnum, parent, RelationGetRelid(relation));
 	return result;
 }
 

@@ -265,7 +265,7 @@ tview_catalog_update(const TviewMeta *meta)
 	HeapTuple	tuple = find_row(relation, meta->tview, &scan);
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "no row in %s for relation %u", META_TABLE, meta->tview);
+		tview_internal_error("no row in %s for relation %u", META_TABLE, meta->tview);
 	fill_values(meta, values);
 	for (int i = 0; i < Anum_tview_options; i++)
 		replaces[i] = true;
@@ -346,7 +346,7 @@ set_columns(Oid tview, const AttrNumber *attnums, const Datum *columns,
 	HeapTuple	tuple = find_row(relation, tview, &scan);
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "no row in %s for relation %u", META_TABLE, tview);
+		tview_internal_error("no row in %s for relation %u", META_TABLE, tview);
 	for (int i = 0; i < ncolumns; i++)
 	{
 		values[attnums[i] - 1] = columns[i];

@@ -136,7 +136,7 @@ tview_definition_require(Oid tview)
 
 	if (def == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
+				(errcode(ERRCODE_TVIEW_NOT_FOUND),
 				 errmsg("TVIEW with OID %u was concurrently dropped",
 						tview)));
 	return def;

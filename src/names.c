@@ -33,6 +33,7 @@ static Oid	choose_tview(const char *given, List *found);
 static bool has_name(Oid tview, const char *schema, const char *name,
 					 bool as_entity);
 static void report_missing(const char *name);
+static char *other_relation(const char *name);
 static char *near_names(const char *name);
 static int	name_distance(const char *name, Oid tview);
 static void reject_name(const char *name, const char *why);
@@ -224,19 +225,47 @@ has_name(Oid tview, const char *schema, const char *name, bool as_entity)
 }
 
 /*
- * Reports that there is no TVIEW of that name, and what may have been meant.
+ * Reports that there is no TVIEW of that name, what else has it, and what may
+ * have been meant.
  */
 static void
 report_missing(const char *name)
 {
+	char	   *other = other_relation(name);
 	char	   *near = near_names(name);
 
 	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			(errcode(ERRCODE_TVIEW_NOT_FOUND),
 			 errmsg("Metadata not found for TVIEW: %s", name),
+			 other ? errdetail("%s", other) : 0,
 			 near != NULL				 ? errhint("Similar names: %s.", near) :
 			 tview_catalog_list() == NIL ? errhint("There is no TVIEW in this database.") :
 										   errhint("The table pg_tview_meta lists all TVIEWs.")));
+}
+
+/*
+ * What relation has that name which is no TVIEW, as a sentence, or NULL.
+ */
+static char *
+other_relation(const char *name)
+{
+	List	   *parts = split_name(name);
+	Oid			relid = InvalidOid;
+	Oid			tview;
+
+	if (list_length(parts) == 1)
+		relid = RelnameGetRelid(linitial(parts));
+	else if (list_length(parts) == 2)
+		relid = get_relname_relid(lsecond(parts),
+								  get_namespace_oid(linitial(parts), true));
+	if (!OidIsValid(relid))
+		return NULL;
+	tview = tview_catalog_of_view(relid);
+	if (OidIsValid(tview))
+		return psprintf("%s is the view of TVIEW %s.",
+						tview_names_shown(relid), tview_names_shown(tview));
+	return psprintf("%s exists, but is not a TVIEW.",
+					tview_names_shown(relid));
 }
 
 /*

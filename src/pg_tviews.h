@@ -29,6 +29,19 @@
 #define TVIEW_UPDATED_AT	 "updated_at"
 #define TVIEW_TRIGGER_PREFIX "pg_tviews_"
 
+/*
+ * SQLSTATEs of our own: the standard leaves classes that begin with I to Z to
+ * implementations, and PostgreSQL has none that begins with T.
+ */
+#define ERRCODE_TVIEW_NOT_FOUND MAKE_SQLSTATE('T', 'V', '0', '0', '1')
+#define ERRCODE_TVIEW_REFRESH	MAKE_SQLSTATE('T', 'V', '0', '0', '2')
+#define ERRCODE_TVIEW_INTERNAL	MAKE_SQLSTATE('T', 'V', '0', '0', '3')
+
+/* Raises an error that cannot happen: instead of elog, to have our code. */
+#define tview_internal_error(...) \
+	ereport(ERROR, (errcode(ERRCODE_TVIEW_INTERNAL), \
+					errmsg_internal(__VA_ARGS__)))
+
 /* The name of the row set that routes start from. */
 #define TVIEW_TOUCHED "touched"
 

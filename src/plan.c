@@ -126,8 +126,8 @@ tview_plan_command(const char *sql)
 								  GetLatestSnapshot(), InvalidSnapshot,
 								  false, true, 0);
 	if (result < 0)
-		elog(ERROR, "SPI_execute_snapshot failed: %s",
-			 SPI_result_code_string(result));
+		tview_internal_error("SPI_execute_snapshot failed: %s",
+							 SPI_result_code_string(result));
 	processed = SPI_processed;
 	finish_spi();
 	return processed;
@@ -150,7 +150,7 @@ tview_plan_strings(const char *sql)
 								  GetLatestSnapshot(), InvalidSnapshot,
 								  false, true, 0);
 	if (result < 0 || SPI_tuptable == NULL)
-		elog(ERROR, "query returned no rows: %s", sql);
+		tview_internal_error("query returned no rows: %s", sql);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		char	   *value = SPI_getvalue(SPI_tuptable->vals[i],
@@ -173,8 +173,8 @@ prepare_command(const char *sql)
 	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
 
 	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s",
-			 SPI_result_code_string(SPI_result));
+		tview_internal_error("SPI_prepare failed: %s",
+							 SPI_result_code_string(SPI_result));
 	return plan;
 }
 
@@ -198,8 +198,8 @@ tview_plan_prepare(const char *sql, int nargs, Oid *argtypes,
 							  replan ? CURSOR_OPT_CUSTOM_PLAN :
 									   CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
+		tview_internal_error("SPI_prepare_cursor failed: %s",
+							 SPI_result_code_string(SPI_result));
 	result = MemoryContextAlloc(CacheMemoryContext, sizeof(TviewPlan));
 	result->plan = plan;
 	SPI_keepplan(plan);
@@ -228,8 +228,8 @@ tview_plan_run(TviewPlan *plan, ParamListInfo params, const TviewRows *rows,
 		register_rows(rows);
 	code = SPI_execute_plan_extended(plan->plan, &options);
 	if (code < 0)
-		elog(ERROR, "SPI_execute_plan_extended failed: %s",
-			 SPI_result_code_string(code));
+		tview_internal_error("SPI_execute_plan_extended failed: %s",
+							 SPI_result_code_string(code));
 	finish_spi();
 	receiver->rDestroy(receiver);
 }
@@ -253,7 +253,7 @@ static void
 connect_spi(void)
 {
 	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+		tview_internal_error("SPI_connect failed");
 }
 
 /*
@@ -263,7 +263,7 @@ static void
 finish_spi(void)
 {
 	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
+		tview_internal_error("SPI_finish failed");
 }
 
 /*
@@ -284,6 +284,6 @@ register_rows(const TviewRows *rows)
 	relation->reldata = rows->store;
 	result = SPI_register_relation(relation);
 	if (result != SPI_OK_REL_REGISTER)
-		elog(ERROR, "SPI_register_relation failed: %s",
-			 SPI_result_code_string(result));
+		tview_internal_error("SPI_register_relation failed: %s",
+							 SPI_result_code_string(result));
 }

@@ -276,7 +276,7 @@ tview_read_equal(StringInfo sql, Oid type)
 	Form_pg_operator form;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", operator);
+		tview_internal_error("cache lookup failed for operator %u", operator);
 	form = (Form_pg_operator) GETSTRUCT(tuple);
 	appendStringInfo(sql, "OPERATOR(%s.%s)",
 					 quote_identifier(get_namespace_name(form->oprnamespace)),

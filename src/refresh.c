@@ -294,7 +294,7 @@ refresh(TviewDef *def, TviewKeys *scope, bool force)
 		stored = tview_read_stored(def, scope);
 	if (scope && def->may_have_null_key && tview_read_null_key(def))
 		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				(errcode(ERRCODE_TVIEW_REFRESH),
 				 errmsg("view %s returns a NULL key", def->view_name)));
 	tview_plan_leave_owner(&identity);
 
@@ -438,7 +438,7 @@ see_key(const TviewDef *def, TupleTableSlot *row, Datum *key, TviewKeys *seen)
 		key[i] = slot_getattr(row, def->key_attnums[i], &isnull);
 		if (isnull)
 			ereport(ERROR,
-					(errcode(ERRCODE_NOT_NULL_VIOLATION),
+					(errcode(ERRCODE_TVIEW_REFRESH),
 					 errmsg("view %s returns a NULL key", def->view_name),
 					 errdetail("Column \"%s\" of the key is NULL.",
 							   NameStr(TupleDescAttr(def->view_desc,
@@ -450,7 +450,7 @@ see_key(const TviewDef *def, TupleTableSlot *row, Datum *key, TviewKeys *seen)
 	entry = tview_keys_add(seen, key, NULL);
 	if (entry->is_seen)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				(errcode(ERRCODE_TVIEW_REFRESH),
 				 errmsg("view %s returns two rows with the same key",
 						def->view_name),
 				 errdetail("Key %s is not unique.",
@@ -549,7 +549,7 @@ check_unique(TviewDef *def, const TviewRows *rows)
 				return;			/* reported when the row is written */
 		}
 		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				(errcode(ERRCODE_TVIEW_REFRESH),
 				 errmsg("view %s returns two rows with the same key",
 						def->view_name),
 				 errdetail("Key %s is not unique.",

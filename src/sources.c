@@ -302,8 +302,8 @@ tview_sources_is_not_null(TviewVertex *vertex, Node *expr)
 	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(vertex->rte->relid),
 							Int16GetDatum(var->varattno));
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for attribute %d of relation %u",
-			 var->varattno, vertex->rte->relid);
+		tview_internal_error("cache lookup failed for attribute %d of relation %u",
+							 var->varattno, vertex->rte->relid);
 	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
 	ReleaseSysCache(tuple);
 	return result;

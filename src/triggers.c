@@ -178,7 +178,7 @@ tview_triggers_remove_unneeded(void)
 		Oid			relid;
 
 		if (sscanf(lfirst(lc), "%u %u", &trigger, &relid) != 2)
-			elog(ERROR, "unexpected trigger \"%s\"", (char *) lfirst(lc));
+			tview_internal_error("unexpected trigger \"%s\"", (char *) lfirst(lc));
 		if (tview_catalog_dependents(relid) == NIL)
 			drop_trigger(trigger);
 	}

@@ -323,7 +323,7 @@ report_difference(Validation *validation, const char *difference)
 											 ACL_SELECT) == ACLCHECK_OK;
 
 	if (sscanf(difference, "%15[^|]|%ld|%n", kind, &count, &keys) != 2)
-		elog(ERROR, "unexpected difference \"%s\"", difference);
+		tview_internal_error("unexpected difference \"%s\"", difference);
 	put_issue(validation, psprintf("rows %s", kind),
 			  may_read ? psprintf("%ld, with key %s%s", count,
 								  difference + keys,

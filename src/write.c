@@ -156,8 +156,8 @@ prepare_key(TviewWriter *writer, int column)
 											   BTEqualStrategyNumber);
 
 	if (!OidIsValid(equal_op))
-		elog(ERROR, "no equality operator for column %d of index %u",
-			 column + 1, RelationGetRelid(index));
+		tview_internal_error("no equality operator for column %d of index %u",
+							 column + 1, RelationGetRelid(index));
 	ScanKeyInit(&writer->keys[column], column + 1, BTEqualStrategyNumber,
 				get_opcode(equal_op), (Datum) 0);
 	writer->keys[column].sk_collation = index->rd_indcollation[column];
@@ -341,7 +341,7 @@ static void
 refuse_trigger(TviewWriter *writer)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			(errcode(ERRCODE_TVIEW_REFRESH),
 			 errmsg("a BEFORE trigger on TVIEW %s changes what is written",
 					writer->def->name),
 			 errdetail("A TVIEW has the rows of its view, and no others."),
