@@ -106,8 +106,8 @@ export_creation(StringInfo script, const TviewMeta *meta)
 }
 
 /*
- * Adds what somebody has added to the table: columns, indexes, comments,
- * grants, and its owner.
+ * Adds what somebody has added to the table: columns, indexes, constraints but
+ * for the key, triggers, comments, grants, policies, and its owner.
  */
 static void
 export_extras(StringInfo script, const TviewMeta *meta)
@@ -125,16 +125,36 @@ export_extras(StringInfo script, const TviewMeta *meta)
 		" FROM t, pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
 		" WHERE i.indrelid = t.tview AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)"
 		" ORDER BY c.relname",
+		"SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s;', n, k.conname, pg_get_constraintdef(k.oid))"
+		" FROM t, pg_constraint k, pg_class c"
+		" WHERE k.conrelid = t.tview AND c.oid = t.tview AND k.contype IN ('c', 'f', 'u', 'x')"
+		" AND k.conname <> concat('idx_', c.relname, '_pk') ORDER BY k.contype = 'f', k.conname",
+		"SELECT concat(pg_get_triggerdef(g.oid), ';', CASE WHEN g.tgenabled <> 'O' THEN format(' ALTER TABLE %s %s TRIGGER %I;', n,"
+		" CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END, g.tgname) END)"
+		" FROM t, pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid"
+		" WHERE g.tgrelid = t.tview AND NOT g.tgisinternal AND p.proname NOT IN ('pg_tviews_guard', 'pg_tviews_capture')"
+		" ORDER BY g.tgname",
 		"SELECT CASE WHEN s.objsubid = 0 THEN format('COMMENT ON TABLE %s IS %L;', n, s.description)"
 		" ELSE format('COMMENT ON COLUMN %s.%I IS %L;', n, a.attname, s.description) END"
 		" FROM t, pg_description s LEFT JOIN pg_attribute a ON a.attrelid = s.objoid AND a.attnum = s.objsubid"
 		" WHERE s.classoid = 'pg_class'::regclass AND s.objoid = t.tview ORDER BY s.objsubid",
-		"SELECT format('GRANT %s ON %s TO %s%s;', g.privilege_type, n,"
+		"SELECT format('GRANT %s%s ON %s TO %s%s;', g.privilege_type, ' (' || quote_ident(g.attname) || ')', g.relation,"
 		" CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END,"
 		" CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END)"
-		" FROM t, pg_class c, aclexplode(c.relacl) g"
-		" WHERE c.oid = t.tview AND g.grantee <> c.relowner"
-		" ORDER BY pg_get_userbyid(g.grantee), g.privilege_type",
+		" FROM (SELECT c.oid::regclass AS relation, NULL AS attname, c.relowner, (aclexplode(c.relacl)).*"
+		" FROM t, pg_class c WHERE c.oid IN (t.tview, t.view)"
+		" UNION ALL SELECT c.oid::regclass, a.attname, c.relowner, (aclexplode(a.attacl)).*"
+		" FROM t, pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.oid IN (t.tview, t.view)) g"
+		" WHERE g.grantee <> g.relowner"
+		" ORDER BY g.relation::text, g.attname, pg_get_userbyid(g.grantee), g.privilege_type",
+		"SELECT format('ALTER TABLE %s %s ROW LEVEL SECURITY;', n, o) FROM t, pg_class c,"
+		" LATERAL (VALUES ('ENABLE', c.relrowsecurity), ('FORCE', c.relforcerowsecurity)) AS v(o, is_on)"
+		" WHERE c.oid = t.tview AND v.is_on",
+		"SELECT concat(format('CREATE POLICY %I ON %s', p.polname, n), CASE WHEN NOT p.polpermissive THEN ' AS RESTRICTIVE' END,"
+		" ' FOR ', CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,"
+		" ' TO ', (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', ') FROM unnest(p.polroles) AS r),"
+		" ' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', ' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', ';')"
+		" FROM t, pg_policy p WHERE p.polrelid = t.tview ORDER BY p.polname",
 		"SELECT format('ALTER TABLE %s OWNER TO %I;', n, pg_get_userbyid(c.relowner))"
 		" FROM t, pg_class c WHERE c.oid = t.tview",
 	};
