@@ -115,8 +115,15 @@ my $new_bin = do
 };
 chomp $new_bin;
 my ($library, $share) = map { my $d = `$new_bin/pg_config $_`; chomp $d; $d } '--pkglibdir', '--sharedir';
-unlink "$library/pg_tviews.so", glob "$share/extension/pg_tviews*";
 
+# Takes pg_tviews out of the copy.
+sub strip
+{
+	unlink "$library/pg_tviews.so", glob "$share/extension/pg_tviews*";
+	return;
+}
+
+strip();
 my $node = shop('minor', allows_streaming => 1);
 my $etc = scratch('etc');
 append_to_file("$etc/postgresql.conf", slurp_file($node->data_dir . '/postgresql.conf')
@@ -162,6 +169,191 @@ follow($node, $migration, \%extension, 'Back by update');
 alive($node, '0.1 to 0.2, and back by update');
 is($node->sql('SELECT pg_tviews_version()', 'shop'), '0.1.0', 'version after the rollback');
 $node->stop;
+
+# Troubleshooting: each issue is caused, and repaired by what the page says.
+$node = shop('trouble', allows_streaming => 1);
+my $trouble = 'upgrade/postgresql/troubleshooting-upgrades.md';
+my %trouble = (BIN => $new_bin, DATA => $node->data_dir, WORK => scratch('trouble'));
+
+sub issue
+{
+	my ($number, %other) = @_;
+	my ($heading) = slurp_file("$guides/$trouble") =~ /^## (Issue $number: .*)$/m;
+
+	follow($node, $trouble, { %trouble, %other }, $heading);
+	alive($node, $heading, $other{PGDATABASE});
+	return;
+}
+
+strip();
+my $upgraded = scratch('upgraded') . '/data';
+my @pg_upgrade = ("$new_bin/pg_upgrade", '--check', '-b', $bin, '-B', $new_bin, '-d', $node->data_dir,
+	'-D', $upgraded, '-p', $node->port, '-s', dirname($upgraded));
+{
+	local $ENV{LC_ALL} = 'C';
+	system_or_bail("$new_bin/initdb", '-D', $upgraded, '--no-sync', '--encoding=UTF8', '--locale=C');
+}
+chdir dirname($upgraded) or die;
+command_checks_all([@pg_upgrade], 1, [qr/loadable libraries that are missing/], [qr/^/],
+	'pg_upgrade --check lacks the library');
+issue(1, DATA => $upgraded);
+command_ok([@pg_upgrade], 'pg_upgrade --check: repaired');
+chdir $top or die;
+
+strip();
+system_or_bail('pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-w', 'stop');
+system_or_bail("$new_bin/pg_ctl", '-D', $node->data_dir, '-l', $node->logfile, '-w', 'start');
+my ($out, $err);
+isnt($node->psql('shop', 'UPDATE tb_user SET name = name', stderr => \$err), 0, 'no library, no writes');
+like($err, qr/could not access file "\$libdir\/pg_tviews"/, 'and says so');
+issue(2);
+
+$node->sql('SET client_min_messages = error; ALTER TABLE tb_user DISABLE TRIGGER USER; UPDATE tb_user SET name = 7', 'shop');
+isnt($node->sql('SELECT count(*) FROM pg_tviews_validate()', 'shop'), 0, 'disabled triggers');
+issue(3);
+is($node->sql(q{SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgfoid = 'pg_tviews_capture'::regproc}, 'shop'), 'A', 'enabled as before');
+
+$node->sql("BEGIN; UPDATE tb_user SET name = 'p' WHERE pk_user = $_; PREPARE TRANSACTION 'it''s $_'", 'shop')
+  foreach 18, 19;
+{
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'shop');
+	ok(!IPC::Run::run([ "$guides/upgrade/scripts/pre-upgrade-checks.sh" ], '<', \undef, '>', \$out),
+		'prepared transactions are found');
+}
+like($out, qr/❌ 2 prepared transactions: .*'it''s 18'/, 'and named');
+issue(4);
+
+$node->sql(q{DELETE FROM pg_tview_meta WHERE entity = 'post'}, 'shop');
+isnt($node->psql('shop', q{SELECT pg_tviews_refresh('post')}, stderr => \$err), 0, 'no metadata');
+like($err, qr/Metadata not found for TVIEW: post/, 'and says so');
+issue(5);
+
+$node->sql('DROP INDEX tb_post_fk_user_idx', 'shop');
+issue(6);
+is($node->sql(q{SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%tb_post % (fk_user)'}, 'shop'), 1, 'the index is back');
+
+$node->sql('ALTER EVENT TRIGGER pg_tviews_ddl_end DISABLE', 'shop');
+issue(7);
+
+my $ratio = q{
+	CREATE TABLE tb_ratio (pk_ratio int PRIMARY KEY, n int);
+	INSERT INTO tb_ratio VALUES (1, 4);
+	SET client_min_messages = error;
+	CREATE TABLE tv_ratio AS SELECT pk_ratio, 100 / n AS share FROM tb_ratio};
+$node->sql($ratio, 'shop');
+$node->sql(q{SET client_min_messages = error; SET pg_tviews.on_error = 'stale'; UPDATE tb_ratio SET n = 0}, 'shop');
+$node->sql('UPDATE tb_ratio SET n = 5', 'shop');
+is($node->sql('SELECT issue FROM pg_tviews_validate()', 'shop'), 'stale', 'stale');
+follow($node, $trouble, \%trouble, 'Issue 8: TVIEWs are stale');
+$node->checked(3, 'stale no more', 'shop');
+$node->sql('DROP TABLE tv_ratio, tb_ratio', 'shop');
+
+issue(9);
+
+foreach my $issue (10, 12)
+{
+	my $db = "older$issue";
+	$node->sql("CREATE DATABASE $db");
+	fill($node, $db, '0.1.1');
+	$node->sql('CREATE VIEW "my own" AS SELECT entity_name AS name FROM pg_tviews_metadata', $db) if $issue == 10;
+	issue($issue, PGDATABASE => $db);
+	is($node->sql('SELECT pg_tviews_version()', $db), '0.2.0', "issue $issue: updated");
+}
+is($node->sql('SELECT count(*) FROM "my own"', 'older10'), 2, 'the view is there again');
+
+issue(11);
+follow($node, $trouble, \%trouble, 'First', 'Validation');
+
+# Emergencies: each measure, and the way back.
+my $emergency = 'runbooks/04-incident-response/emergency-procedures.md';
+my %emergency = (TVIEW => 'public.tv_post', WORK => scratch('emergency'));
+$node->sql($ratio, 'shop');
+
+sub measure
+{
+	my (@headings) = @_;
+
+	follow($node, $emergency, \%emergency, @headings);
+	return;
+}
+
+sub unharmed
+{
+	my ($name) = @_;
+
+	$node->sql(q{
+		UPDATE tb_user SET name = name || '*' WHERE pk_user < 4;
+		UPDATE tb_ratio SET n = n + 1}, 'shop');
+	$node->checked(3, $name, 'shop');
+	return;
+}
+
+measure('First: look, and keep what you see', 'Measure 1: a TVIEW\'s rows are wrong');
+unharmed('measure 1');
+isnt($node->psql('shop', 'UPDATE tb_ratio SET n = 0', stderr => \$err), 0, 'a query fails');
+like($err, qr/CONTEXT:.*refreshing TVIEW public\.tv_ratio/s, 'and names its TVIEW');
+measure('Measure 2: writes fail with an error from a TVIEW\'s query');
+$node->poll_query_until('shop', q{SELECT current_setting('pg_tviews.on_error', true) = 'stale'}) or die;
+$node->sql('SET client_min_messages = error; UPDATE tb_ratio SET n = 0', 'shop');
+$node->sql('UPDATE tb_ratio SET n = 4', 'shop');
+measure('Back from measure 2');
+$node->poll_query_until('shop', q{SELECT coalesce(current_setting('pg_tviews.on_error', true), 'abort') <> 'stale'}) or die;
+unharmed('measure 2, and back');
+measure('Measure 3: writes are too slow, or wait for each other');
+$node->sql('UPDATE tb_user SET name = 1; DELETE FROM tb_post WHERE pk_post > 90', 'shop');
+measure('Back from measure 3');
+unharmed('measure 3, and back');
+is($node->sql(q{SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgfoid = 'pg_tviews_capture'::regproc}, 'shop'), 'A', 'enabled as before');
+measure('Measure 4: one TVIEW has to go');
+$node->checked(2, 'measure 4', 'shop');
+measure('Back from measure 4');
+unharmed('measure 4, and back');
+measure('Measure 5: pg_tviews has to go');
+is($node->sql(q{UPDATE tb_user SET name = 'free'; SELECT to_regclass('tv_user')}, 'shop'), '', 'measure 5');
+measure('Back from measure 5', 'Validation');
+unharmed('measure 5, and back');
+$node->stop;
+
+# Disasters: backups, then a loss, then the way back.
+my $disaster = 'disaster-recovery.md';
+$node = shop('disaster', allows_streaming => 1);
+$sockets = scratch('restored');
+my %disaster = (BIN => $bin, DATA => $node->data_dir, BACKUP => scratch('backups'), ARCHIVE => scratch('archive'),
+	RESTORED => $node->basedir . '/restored', RESTORED_SOCKETS => $sockets, POINT => 'before_release',
+	TVIEW => 'public.tv_post');
+follow($node, $disaster, \%disaster, 'Archive the WAL', 'Base backup, weekly');
+alive($node, 'archiving');
+follow($node, $disaster, \%disaster, 'Dump, daily', 'Before a risk: a named point', 'Is the archive complete?');
+my $rows = 'SELECT pk_user, name, posts FROM tv_user ORDER BY 1';
+my $before = $node->sql($rows, 'shop');
+$node->sql(q{DROP TABLE tv_post; UPDATE tb_user SET name = 'lost'; DELETE FROM tb_post}, 'shop');
+follow($node, $disaster, \%disaster, 'A TVIEW');
+$node->checked(2, 'a lost TVIEW', 'shop');
+follow($node, $disaster, \%disaster, 'A database, from a dump');
+is($node->sql($rows, 'shop_restored'), $before, 'a lost database');
+alive($node, 'a lost database', 'shop_restored');
+follow($node, $disaster, \%disaster, 'The server, to a point in time', 'Validation');
+{
+	my $restored = "host=$sockets port=" . $node->port . ' dbname=shop';
+
+	is(run_sql($restored, $rows), $before, 'a point in time');
+	run_sql($restored, q{UPDATE tb_user SET name = name || '!'; DELETE FROM tb_post WHERE pk_post > 50});
+	is(run_sql($restored, 'SELECT kit.check_all()'), 2, 'a point in time: maintained');
+}
+follow($node, $disaster, \%disaster, 'Rollback');
+$node->stop;
+
+# A statement on a server that is not a node of ours.
+sub run_sql
+{
+	my ($connection, $sql) = @_;
+	my ($stdout, $stderr);
+
+	IPC::Run::run([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $connection, '-c', $sql ],
+		'<', \undef, '>', \$stdout, '2>', \$stderr) or die $stderr;
+	chomp $stdout;
+	return $stdout;
+}
 
 # Each page has what a page must have; each command of each guide was run, but
 # for those that only people can do.
