@@ -377,7 +377,10 @@ free_plans(TviewDef *def)
 			tview_plan_free(def->edges[i].plans[j]);
 	}
 	for (int i = 0; i <= TVIEW_SIZES; i++)
+	{
 		tview_plan_free(def->plans[i]);
+		tview_plan_free(def->version_plans[i]);
+	}
 	for (int i = 0; i < TVIEW_SIZES; i++)
 		tview_plan_free(def->stored_plans[i]);
 	tview_plan_free(def->null_plan);

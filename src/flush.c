@@ -46,6 +46,7 @@ typedef struct FlushRange
 
 /* Local data */
 static bool is_active = false;	/* a flush is going on */
+static bool is_ending = false;	/* the transaction is, and reads no more */
 static List *ranges = NIL;		/* of FlushRange, in TopTransactionContext */
 
 /* Saved hooks */
@@ -65,6 +66,7 @@ static void flush_before_utility(PlannedStmt *pstmt, const char *query_string,
 								 ParamListInfo params,
 								 QueryEnvironment *query_env,
 								 DestReceiver *dest, QueryCompletion *qc);
+static bool runs_query(Node *command);
 static bool needs_flush(Node *command);
 static bool may_go_stale(const TviewDef *def);
 static void flush_or_mark(TviewDef *def);
@@ -72,6 +74,7 @@ static void flush_attempted(void *arg);
 static void flush_measured(TviewDef *def);
 static TviewCounts flush_tview(TviewDef *def);
 static bool touches_all(TviewDef *def, List *pending);
+static TviewKeys *find_scope(TviewDef *def, List *pending);
 static void follow_routes(TviewDef *def, TviewPending *pending,
 						  TviewKeys *scope);
 static void follow_direct(TviewDef *def, TviewRoute *route,
@@ -157,14 +160,12 @@ tview_flush_refresh(TviewDef *def, TviewKeys *scope, bool force)
 	tview_stats_begin(&measure, def->tview);
 	PG_TRY();
 	{
-		if (scope == NULL)
-			counts = tview_refresh_all(def, force);
-		else
-		{
-			if (!tview_locks_begin(def, NIL, false))
-				tview_locks_keys(def, scope);
-			counts = tview_refresh_keys(def, scope);
-		}
+		tview_snapshots_begin(true);
+		if (!tview_locks_begin(def, NIL, scope == NULL))
+			(void) tview_locks_keys(def, scope);
+		tview_snapshots_check(def, scope);
+		counts = scope ? tview_refresh_keys(def, scope) :
+						 tview_refresh_all(def, force);
 	}
 	PG_CATCH();
 	{
@@ -199,7 +200,16 @@ flush_at_commit(XactEvent event, void *arg)
 		return;
 	while (!tview_queue_is_empty())
 	{
-		tview_flush_all();
+		is_ending = true;
+		PG_TRY();
+		{
+			tview_flush_all();
+		}
+		PG_FINALLY();
+		{
+			is_ending = false;
+		}
+		PG_END_TRY();
 		AfterTriggerFireDeferred();
 	}
 	tview_notify_send(event == XACT_EVENT_PRE_PREPARE);
@@ -283,6 +293,12 @@ is_queue_function(const PlanInvalItem *item)
  * flush has written, if it sees the changes that these follow from: its own
  * flush, or that of the command which this query is part of.
  *
+ * The flush may have waited for others, and written over rows of theirs that
+ * the query's snapshot does not see: with that, the query would find a row
+ * twice, as it was before them and as it is now.  In READ COMMITTED it gets
+ * the latest snapshot, as if it had begun after the flush.  For the other
+ * levels see snapshots.c.
+ *
  * The snapshot may be shared with a query further up that is running, so it is
  * replaced, not changed.  The active snapshot thus stays the old one, and that
  * is what parallel workers would get: the query does without.
@@ -295,7 +311,8 @@ advance_snapshot(QueryDesc *query)
 
 	if (seen == InvalidCommandId)
 		return;
-	PushCopiedSnapshot(old);
+	PushCopiedSnapshot(IsolationUsesXactSnapshot() ? old :
+													 GetLatestSnapshot());
 	GetActiveSnapshot()->curcid = seen;
 	query->snapshot = RegisterSnapshot(GetActiveSnapshot());
 	PopActiveSnapshot();
@@ -353,12 +370,19 @@ flush_before_utility(PlannedStmt *pstmt, const char *query_string,
 					 ParamListInfo params, QueryEnvironment *query_env,
 					 DestReceiver *dest, QueryCompletion *qc)
 {
+	bool		pushed = false;
+
 	if (!tview_queue_is_empty() && !is_active &&
 		needs_flush(pstmt->utilityStmt))
 	{
 		tview_flush_all();
 		if (ActiveSnapshotSet())
 			GetActiveSnapshot()->curcid = GetCurrentCommandId(false);
+		if (!IsolationUsesXactSnapshot() && runs_query(pstmt->utilityStmt))
+		{
+			PushActiveSnapshot(GetLatestSnapshot());
+			pushed = true;
+		}
 	}
 	if (next_process_utility)
 		next_process_utility(pstmt, query_string, read_only_tree, context,
@@ -366,6 +390,27 @@ flush_before_utility(PlannedStmt *pstmt, const char *query_string,
 	else
 		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
 								params, query_env, dest, qc);
+	if (pushed)
+		PopActiveSnapshot();
+}
+
+/*
+ * True for a command that runs one query, with the snapshot that is active; it
+ * needs a later one for the same reason as a query does.
+ */
+static bool
+runs_query(Node *command)
+{
+	switch (nodeTag(command))
+	{
+		case T_CopyStmt:
+		case T_CreateTableAsStmt:
+		case T_DeclareCursorStmt:
+		case T_RefreshMatViewStmt:
+			return true;
+		default:
+			return false;
+	}
 }
 
 /*
@@ -487,24 +532,24 @@ flush_tview(TviewDef *def)
 											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(work);
 	List	   *pending = tview_queue_take(def->tview);
-	TviewKeys  *scope = tview_keys_create(def, true);
+	TviewKeys  *scope = NULL;
 	TviewCounts counts;
-	ListCell   *lc;
 
-	tview_plan_freeze_snapshot();
+	tview_snapshots_begin(!is_ending);
 	if (touches_all(def, pending))
-		counts = tview_refresh_all(def, false);
+		(void) tview_locks_begin(def, NIL, true);
 	else
 	{
 		bool		is_exclusive = tview_locks_begin(def, pending, false) ||
 							tview_locks_links(def, pending);
 
-		foreach(lc, pending)
-			follow_routes(def, lfirst(lc), scope);
-		if (!is_exclusive)
-			tview_locks_keys(def, scope);
-		counts = tview_refresh_keys(def, scope);
+		scope = find_scope(def, pending);
+		if (!is_exclusive && tview_locks_keys(def, scope))
+			scope = find_scope(def, pending);
 	}
+	tview_snapshots_check(def, scope);
+	counts = scope ? tview_refresh_keys(def, scope) :
+					 tview_refresh_all(def, false);
 	tview_queue_release(pending);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
@@ -527,6 +572,25 @@ touches_all(TviewDef *def, List *pending)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Returns the scope values that pending changes lead to: as the database is
+ * now, and as it is for the transaction, if that keeps its snapshot.
+ */
+static TviewKeys *
+find_scope(TviewDef *def, List *pending)
+{
+	TviewKeys  *scope = tview_keys_create(def, true);
+
+	do
+	{
+		ListCell   *lc;
+
+		foreach(lc, pending)
+			follow_routes(def, lfirst(lc), scope);
+	} while (tview_snapshots_turn());
+	return scope;
 }
 
 /*

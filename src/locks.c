@@ -31,6 +31,9 @@
  * flushes share.  One that must refresh all rows takes it exclusively, and
  * then needs none of the others.  So does one that would need more than
  * pg_tviews.lock_escalation locks, or finds the server's table of locks full.
+ * If it finds out only when it has some, it gives back what this flush has
+ * taken before it waits, or two that do so would wait for each other; nothing
+ * has been read by then that it would not read again.
  *
  * Order: TVIEWs as they are flushed; for each its own lock, then edges from
  * the key outwards and values in order, then keys in order.
@@ -85,7 +88,7 @@ typedef struct LockValues
 	LockValue  *values;
 } LockValues;
 
-/* The locking of one flush. */
+/* The link locks of one flush. */
 typedef struct Locking
 {
 	TviewDef   *def;
@@ -93,10 +96,23 @@ typedef struct Locking
 	bool		is_escalated;
 } Locking;
 
+/* A lock that the flush which is going on has taken. */
+typedef struct TakenLock
+{
+	LOCKTAG		tag;
+	LOCKMODE	mode;
+	bool		is_counted;
+} TakenLock;
+
 /* Local data: how many locks on values and keys this transaction has taken */
 static int	nlocks = 0;
 
+/* Local data: the locks of the flush, in its memory context */
+static List *taken = NIL;		/* of TakenLock */
+
 static bool take(Oid tview, uint16 what, uint32 hash, LOCKMODE mode);
+static void note_taken(const LOCKTAG *tag, LOCKMODE mode, bool is_counted);
+static void escalate(TviewDef *def);
 static void take_all(TviewDef *def);
 static void set_tag(LOCKTAG *tag, Oid tview, uint16 what, uint32 hash);
 static bool is_fault(const char *fault);
@@ -118,7 +134,6 @@ static void take_values(Locking *locking, TviewEdge *edge,
 static LOCKMODE lock_mode(bool is_reader, bool is_writer);
 static void walk_edge(Locking *locking, TviewEdge *edge);
 static bool leads_further(TviewDef *def, int source);
-static void escalate(Locking *locking);
 static int	compare_hashes(const void *a, const void *b);
 static char *link_words(Oid tview, int what);
 
@@ -163,6 +178,7 @@ tview_locks_begin(TviewDef *def, List *pending, bool refreshes_all)
 		if (one->touches)
 			ntouches += tview_touches_count(one->touches);
 	}
+	taken = NIL;
 	if (refreshes_all || def->has_blind_edges ||
 		nlocks + ntouches > (uint64) tview_lock_escalation)
 	{
@@ -173,8 +189,7 @@ tview_locks_begin(TviewDef *def, List *pending, bool refreshes_all)
 	}
 	if (take(def->tview, LOCK_TVIEW, 0, RowExclusiveLock))
 		return false;
-	tview_stats_escalated();
-	take_all(def);
+	escalate(def);
 	return true;
 }
 
@@ -210,8 +225,10 @@ tview_locks_links(TviewDef *def, List *pending)
 
 /*
  * Locks the keys, or other scope values, that a flush is going to refresh.
+ * True if that ended in the TVIEW's exclusive lock; the keys must be looked
+ * for again, for links were free for a moment.
  */
-void
+bool
 tview_locks_keys(TviewDef *def, TviewKeys *scope)
 {
 	uint64		count = tview_keys_count(scope);
@@ -220,12 +237,11 @@ tview_locks_keys(TviewDef *def, TviewKeys *scope)
 	TviewKey   *key;
 
 	if (is_fault("no_key_lock"))
-		return;
+		return false;
 	if (nlocks + count > (uint64) tview_lock_escalation)
 	{
-		tview_stats_escalated();
-		take_all(def);
-		return;
+		escalate(def);
+		return true;
 	}
 	hashes = palloc(sizeof(uint32) * (count + 1));
 	for (int i = 0; (key = tview_keys_each(scope, &position)) != NULL; i++)
@@ -235,11 +251,11 @@ tview_locks_keys(TviewDef *def, TviewKeys *scope)
 	{
 		if (!take(def->tview, LOCK_KEY, hashes[i], ExclusiveLock))
 		{
-			tview_stats_escalated();
-			take_all(def);
-			return;
+			escalate(def);
+			return true;
 		}
 	}
+	return false;
 }
 
 /*
@@ -269,19 +285,47 @@ take(Oid tview, uint16 what, uint32 hash, LOCKMODE mode)
 		if (result != LOCKACQUIRE_NOT_AVAIL)
 			tview_stats_waited();
 	}
-	switch (result)
-	{
-		case LOCKACQUIRE_NOT_AVAIL:
-			return false;
-		case LOCKACQUIRE_OK:
-			if (what % 2 == 1)
-				nlocks++;
-			return true;
-		case LOCKACQUIRE_ALREADY_HELD:
-		case LOCKACQUIRE_ALREADY_CLEAR:
-			return true;
-	}
+	if (result == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	note_taken(&tag, mode, result == LOCKACQUIRE_OK && what % 2 == 1);
 	return true;
+}
+
+/*
+ * Remembers a lock of this flush.
+ */
+static void
+note_taken(const LOCKTAG *tag, LOCKMODE mode, bool is_counted)
+{
+	TakenLock  *lock = palloc(sizeof(TakenLock));
+
+	lock->tag = *tag;
+	lock->mode = mode;
+	lock->is_counted = is_counted;
+	if (is_counted)
+		nlocks++;
+	taken = lappend(taken, lock);
+}
+
+/*
+ * Takes the TVIEW's lock exclusively instead of many on values and keys.
+ */
+static void
+escalate(TviewDef *def)
+{
+	ListCell   *lc;
+
+	tview_stats_escalated();
+	foreach(lc, taken)
+	{
+		TakenLock  *lock = lfirst(lc);
+
+		(void) LockRelease(&lock->tag, lock->mode, false);
+		if (lock->is_counted)
+			nlocks--;
+	}
+	taken = NIL;
+	take_all(def);
 }
 
 /*
@@ -519,7 +563,8 @@ take_values(Locking *locking, TviewEdge *edge, LockValues *values)
 	if (edge->nvalues > 0 &&
 		nlocks + values->count > tview_lock_escalation)
 	{
-		escalate(locking);
+		locking->is_escalated = true;
+		escalate(locking->def);
 		return;
 	}
 	qsort(values->values, values->count, sizeof(LockValue), compare_values);
@@ -536,7 +581,8 @@ take_values(Locking *locking, TviewEdge *edge, LockValues *values)
 		}
 		if (!take(tview, what, hash, lock_mode(is_reader, is_writer)))
 		{
-			escalate(locking);
+			locking->is_escalated = true;
+			escalate(locking->def);
 			return;
 		}
 	}
@@ -578,7 +624,10 @@ walk_edge(Locking *locking, TviewEdge *edge)
 	ExecDropSingleTupleTableSlot(slot);
 	tuplestore_end(found);
 	if (tview_touches_count(walk->rows) > (uint64) tview_lock_escalation)
-		escalate(locking);
+	{
+		locking->is_escalated = true;
+		escalate(def);
+	}
 }
 
 /*
@@ -594,17 +643,6 @@ leads_further(TviewDef *def, int source)
 			return true;
 	}
 	return false;
-}
-
-/*
- * Takes the TVIEW's lock exclusively instead of many more on values.
- */
-static void
-escalate(Locking *locking)
-{
-	tview_stats_escalated();
-	take_all(locking->def);
-	locking->is_escalated = true;
 }
 
 /*

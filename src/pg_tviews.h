@@ -189,6 +189,7 @@ typedef struct TviewDef
 	int			level;			/* 0, or 1 + the highest level among those */
 	struct TviewPlan *plans[TVIEW_SIZES + 1];	/* reading the view */
 	struct TviewPlan *stored_plans[TVIEW_SIZES];	/* reading stored keys */
+	struct TviewPlan *version_plans[TVIEW_SIZES + 1];	/* and versions */
 	struct TviewPlan *null_plan;	/* looking for NULL keys */
 } TviewDef;
 
@@ -505,16 +506,22 @@ extern Oid	tview_keys_type(const TviewKeys *keys, int column);
 extern char *tview_keys_text(const TviewDef *def, bool is_scope,
 							 const Datum *values);
 
+/* in snapshots.c */
+extern void tview_snapshots_begin(bool goes_on);
+extern bool tview_snapshots_turn(void);
+extern void tview_snapshots_check(TviewDef *def, TviewKeys *scope);
+
 /* in locks.c */
 extern bool tview_locks_begin(TviewDef *def, List *pending,
 							  bool refreshes_all);
 extern bool tview_locks_links(TviewDef *def, List *pending);
-extern void tview_locks_keys(TviewDef *def, TviewKeys *scope);
+extern bool tview_locks_keys(TviewDef *def, TviewKeys *scope);
 extern void tview_locks_reset(void);
 
 /* in read.c */
 extern Tuplestorestate *tview_read_view(TviewDef *def, TviewKeys *scope);
 extern Tuplestorestate *tview_read_stored(TviewDef *def, TviewKeys *scope);
+extern Tuplestorestate *tview_read_versions(TviewDef *def, TviewKeys *scope);
 extern bool tview_read_null_key(TviewDef *def);
 extern void tview_read_equal(StringInfo sql, Oid type);
 extern char *tview_read_key_list(const TviewDef *def, const char *prefix);
@@ -576,7 +583,8 @@ typedef struct TviewRows
 typedef struct TviewPlan TviewPlan;
 
 extern void tview_plan_push_snapshot(void);
-extern void tview_plan_freeze_snapshot(void);
+extern void tview_plan_read_past(bool past);
+extern void tview_plan_reset_snapshot(void);
 extern TviewPlan *tview_plan_prepare(const char *sql, int nargs, Oid *argtypes,
 									 const TviewRows *rows, bool replan);
 extern void tview_plan_run(TviewPlan *plan, ParamListInfo params,

@@ -37,6 +37,9 @@ struct TviewPlan
 	SPIPlanPtr	plan;
 };
 
+/* Local data: see tview_plan_read_past */
+static bool reads_past = false;
+
 /* Local data: a planted defect's; dangling when there is none */
 static Snapshot frozen_snapshot = NULL;
 
@@ -83,26 +86,38 @@ tview_plan_leave_owner(const TviewIdentity *saved)
 }
 
 /*
- * Makes the latest snapshot the active one; it sees all that this transaction
- * has done so far.
+ * Makes the latest snapshot the active one, or the transaction's; it sees all
+ * that this transaction has done so far.
  */
 void
 tview_plan_push_snapshot(void)
 {
 	CommandCounterIncrement();
-	PushCopiedSnapshot(frozen_snapshot ? frozen_snapshot :
+	PushCopiedSnapshot(reads_past	   ? GetTransactionSnapshot() :
+					   frozen_snapshot ? frozen_snapshot :
 										 GetLatestSnapshot());
 	UpdateActiveSnapshotCommandId();
 }
 
 /*
- * For the tests of the tests: with the planted defect "early_snapshot", what is
- * read from here on is read with a snapshot that is taken now.  With another
- * one or none, ends that.
+ * From here on reads with the transaction's snapshot, if "past", or else with
+ * the latest again.
  */
 void
-tview_plan_freeze_snapshot(void)
+tview_plan_read_past(bool past)
 {
+	reads_past = past;
+}
+
+/*
+ * Begins anew to read with the latest snapshot, whatever an error may have
+ * left behind.  For the tests of the tests: with the planted defect
+ * "early_snapshot", with one that is taken now.
+ */
+void
+tview_plan_reset_snapshot(void)
+{
+	reads_past = false;
 	frozen_snapshot = NULL;
 	if (strcmp(tview_test_fault, "early_snapshot") != 0)
 		return;

@@ -34,14 +34,17 @@ enum
 	SIZE_ALL,
 };
 
+static Tuplestorestate *read_rows(TviewPlan **plans, const char *columns,
+								  const char *from, TviewDef *def,
+								  TviewKeys *scope);
 static int	size_of(TviewKeys *scope);
 static bool has_arrays(TviewKeys *scope);
 static void run_one_by_one(TviewDef *def, TviewPlan **plans, char *sql,
 						   TviewKeys *scope, Tuplestorestate *rows);
 static TviewPlan *prepare(TviewPlan **plan, const char *sql, int size,
 						  TviewKeys *scope);
-static char *view_sql(const TviewDef *def, int size);
-static char *stored_sql(const TviewDef *def, int size);
+static char *read_sql(const char *columns, const char *from,
+					  const TviewDef *def, int size);
 static void append_scope(StringInfo sql, const TviewDef *def, int size);
 static ParamListInfo one_params(TviewKeys *scope, TviewKey *key);
 static ParamListInfo array_params(TviewKeys *scope);
@@ -52,27 +55,7 @@ static ParamListInfo array_params(TviewKeys *scope);
 Tuplestorestate *
 tview_read_view(TviewDef *def, TviewKeys *scope)
 {
-	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
-	int			size = size_of(scope);
-	ParamListInfo params = NULL;
-	uint64		position = 0;
-	TviewPlan  *plan;
-
-	if (size != SIZE_ALL && size != SIZE_ONE && !has_arrays(scope))
-		run_one_by_one(def, def->plans, view_sql(def, SIZE_ONE), scope, rows);
-	else
-	{
-		if (def->plans[size] == NULL)
-			(void) prepare(&def->plans[size], view_sql(def, size), size,
-						   scope);
-		plan = def->plans[size];
-		if (size == SIZE_ONE)
-			params = one_params(scope, tview_keys_each(scope, &position));
-		else if (size != SIZE_ALL)
-			params = array_params(scope);
-		tview_plan_run(plan, params, NULL, rows);
-	}
-	return rows;
+	return read_rows(def->plans, "*", def->view_name, def, scope);
 }
 
 /*
@@ -81,21 +64,46 @@ tview_read_view(TviewDef *def, TviewKeys *scope)
 Tuplestorestate *
 tview_read_stored(TviewDef *def, TviewKeys *scope)
 {
-	Tuplestorestate *keys = tuplestore_begin_heap(false, false, work_mem);
-	int			size = size_of(scope);
+	return read_rows(def->stored_plans, tview_read_key_list(def, "v."),
+					 def->name, def, scope);
+}
 
-	if (size == SIZE_ONE || !has_arrays(scope))
-		run_one_by_one(def, def->stored_plans, stored_sql(def, SIZE_ONE),
-					   scope, keys);
-	else
+/*
+ * Reads which versions of rows are stored for these scope values, or all.
+ */
+Tuplestorestate *
+tview_read_versions(TviewDef *def, TviewKeys *scope)
+{
+	return read_rows(def->version_plans, "v.ctid", def->name, def, scope);
+}
+
+/*
+ * Reads columns of the view or the table for these scope values, or all.
+ */
+static Tuplestorestate *
+read_rows(TviewPlan **plans, const char *columns, const char *from,
+		  TviewDef *def, TviewKeys *scope)
+{
+	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	int			size = size_of(scope);
+	ParamListInfo params = NULL;
+	uint64		position = 0;
+
+	if (size != SIZE_ALL && size != SIZE_ONE && !has_arrays(scope))
 	{
-		if (def->stored_plans[size] == NULL)
-			(void) prepare(&def->stored_plans[size], stored_sql(def, size),
-						   size, scope);
-		tview_plan_run(def->stored_plans[size], array_params(scope), NULL,
-					   keys);
+		run_one_by_one(def, plans, read_sql(columns, from, def, SIZE_ONE),
+					   scope, rows);
+		return rows;
 	}
-	return keys;
+	if (plans[size] == NULL)
+		(void) prepare(&plans[size], read_sql(columns, from, def, size), size,
+					   scope);
+	if (size == SIZE_ONE)
+		params = one_params(scope, tview_keys_each(scope, &position));
+	else if (size != SIZE_ALL)
+		params = array_params(scope);
+	tview_plan_run(plans[size], params, NULL, rows);
+	return rows;
 }
 
 /*
@@ -194,30 +202,15 @@ prepare(TviewPlan **plan, const char *sql, int size, TviewKeys *scope)
 }
 
 /*
- * Returns the query that reads the view.
+ * Returns the query that reads columns of the view or the table.
  */
 static char *
-view_sql(const TviewDef *def, int size)
+read_sql(const char *columns, const char *from, const TviewDef *def, int size)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT * FROM %s v", def->view_name);
-	append_scope(&sql, def, size);
-	return sql.data;
-}
-
-/*
- * Returns the query that reads the stored keys.
- */
-static char *
-stored_sql(const TviewDef *def, int size)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s FROM %s v", tview_read_key_list(def, "v."),
-					 def->name);
+	appendStringInfo(&sql, "SELECT %s FROM %s v", columns, from);
 	append_scope(&sql, def, size);
 	return sql.data;
 }

@@ -49,6 +49,7 @@ class Server:
         self.number += 1
         name = "%s%d" % (self.prefix, self.number)
         self.run("CREATE DATABASE %s TEMPLATE %stemplate" % (name, self.prefix))
+        self.run("ALTER DATABASE %s SET jit = off" % name)   # compiling takes longer than all else
         return name
 
     def drop(self, name):
@@ -111,6 +112,9 @@ class Arena:
             return False
         self.cur.execute("SELECT tview::text FROM kit.meta()")
         self.tviews = [row[0] for row in self.cur.fetchall()]
+        self.cur.execute("SELECT format('SELECT count(*) FROM (%s) d', kit.difference_query(view, tview)) "
+                         "FROM kit.meta() ORDER BY tview::text")
+        self.looks = [row[0] for row in self.cur.fetchall()]
         self.compare("at the beginning")
         return bool(self.tviews) and not self.failures
 
@@ -121,7 +125,7 @@ class Arena:
         """
         for client in self.clients:
             client.left = transactions
-        self.are_clients_done = self.are_all_done = False
+        self.are_clients_done = self.are_all_done = self.is_unseen = False
         clients = [threading.Thread(target=c.work) for c in self.clients]
         others = [threading.Thread(target=c.work) for c in self.others]
         for thread in clients + others:

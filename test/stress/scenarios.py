@@ -54,8 +54,8 @@ class Scenario:
         return Changes(self, rng)
 
     def ddl_commands(self, rng):
-        """One thing that an administrator may do while all write."""
-        roll = rng.randint(0, 5)
+        """One thing that an administrator may do while all write; a list in it is a transaction."""
+        roll = rng.randint(0, 7)
         table = rng.choice(self.tables)
         column = rng.choice((table.key,) + table.links + table.vals)
         if roll == 0:
@@ -63,15 +63,22 @@ class Scenario:
                     "DROP INDEX stress_index"]
         if roll == 1:
             return ["ANALYZE %s" % table.name]
-        if roll == 2 and self.extra:
-            name, query = rng.choice(self.extra)
-            return ["CREATE TABLE %s AS %s" % (name, query), "SELECT pg_sleep(0.1)", "DROP TABLE %s" % name]
-        if roll == 3 and self.extra:
-            name, query = rng.choice(self.extra)
-            return ["CREATE TABLE %s AS %s" % (name, query),
-                    "CREATE OR REPLACE VIEW v_x AS SELECT q.* FROM (%s) q WHERE pk_x < 4" % query,
-                    "SELECT pg_sleep(0.05)", "DROP TABLE %s" % name]
-        return ["SELECT pg_tviews_refresh(tview::text, %s) FROM kit.meta()" % rng.choice(("false", "true"))]
+        if roll == 2:
+            return ["ALTER TABLE %s ADD COLUMN stress int" % table.name, "SELECT pg_sleep(0.02)",
+                    "ALTER TABLE %s DROP COLUMN stress" % table.name]
+        if roll >= 6 or not self.extra:
+            return ["SELECT pg_tviews_refresh(tview::text, %s) FROM kit.meta()" % rng.choice(("false", "true"))]
+        name, query = rng.choice(self.extra)
+        create, drop = "CREATE TABLE %s AS %s" % (name, query), "DROP TABLE %s" % name
+        narrow = "SELECT q.* FROM (%s) q WHERE pk_x < 4" % query
+        if roll == 3:
+            changes = self.changes(rng, 0)
+            return [["BEGIN", changes.statement()[0], create, changes.statement()[0], drop,
+                     rng.choice(("COMMIT", "ROLLBACK"))]]
+        if roll == 4:
+            return [create, "CREATE OR REPLACE VIEW v_x AS " + narrow, "SELECT pg_sleep(0.05)", drop]
+        return [create, "SELECT pg_sleep(0.05)", "SELECT pg_tviews_alter('tv_x', '%s')" % narrow.replace("'", "''"),
+                "SELECT pg_sleep(0.05)", drop]
 
 
 class Changes:

@@ -15,7 +15,7 @@ class Totals:
         self.unusual = Counter()         # texts of serialization failures at READ COMMITTED
         self.rounds = Counter()          # by scenario
         self.ends = Counter()            # how transactions ended
-        self.comparisons = self.reads = self.slow_reads = self.ddl = 0
+        self.looks = self.comparisons = self.reads = self.slow_reads = self.ddl = 0
         self.slowest = 0.0
         self.failures = []
 
@@ -30,6 +30,10 @@ class Totals:
             self.errors[level, code] += 1
             if (level, code) == ("rc", "40001"):
                 self.unusual[message] += 1
+
+    def look(self):
+        with self.lock:
+            self.looks += 1
 
     def read(self, seconds):
         with self.lock:
@@ -47,8 +51,8 @@ class Totals:
         lines += ["READ COMMITTED, 40001, %d times: %s" % (count, text) for text, count in self.unusual.items()]
         lines.append("rounds: " + ", ".join("%s %d" % item for item in sorted(self.rounds.items())))
         lines.append("ends: " + ", ".join("%s %d" % item for item in self.ends.most_common()))
-        lines.append("%d comparisons, %d reads alongside (slowest %.0f ms), %d DDL commands" % (
-            self.comparisons, self.reads, self.slowest * 1000, self.ddl))
+        lines.append("%d comparisons, %d more within transactions, %d reads alongside (slowest %.0f ms), %d DDL commands" % (
+            self.comparisons, self.looks, self.reads, self.slowest * 1000, self.ddl))
         lines.append("stress: %d transactions, %d retries, %d differences" % (
             sum(self.done.values()), sum(self.retries.values()), len(self.failures)))
         return "\n".join(lines)
