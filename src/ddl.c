@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/prepare.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
@@ -48,6 +49,7 @@ static void start_table_as(CreateTableAsStmt *stmt, const char *entity);
 static void end_table_as(CreateTableAsStmt *stmt, const char *entity);
 static void start_alter_table(AlterTableStmt *stmt);
 static void start_drop_triggers(DropStmt *stmt);
+static void start_drop_tables(DropStmt *stmt);
 static bool is_top_level(CreateTableAsStmt *stmt);
 static Query *empty_query(Query *query);
 static Query *original_query(CreateTableAsStmt *stmt);
@@ -105,7 +107,12 @@ pg_tviews_ddl_start(PG_FUNCTION_ARGS)
 			 ((DropStmt *) parsetree)->removeType == OBJECT_TRIGGER)
 		start_drop_triggers((DropStmt *) parsetree);
 	else if (!tview_restore_is_active())
+	{
+		if (IsA(parsetree, DropStmt) &&
+			((DropStmt *) parsetree)->removeType == OBJECT_TABLE)
+			start_drop_tables((DropStmt *) parsetree);
 		tview_drop_link_all();
+	}
 	PG_RETURN_NULL();
 }
 
@@ -256,6 +263,33 @@ start_drop_triggers(DropStmt *stmt)
 		if (OidIsValid(relid))
 			tview_triggers_check_drop(relid, name);
 	}
+}
+
+/*
+ * Locks what will have to be locked when TVIEWs are dropped by their names, in
+ * the order of writers.
+ *
+ * XXX TVIEWs that CASCADE or another command takes along have theirs locked
+ * after them, and a writer that comes in between is a deadlock's victim.
+ */
+static void
+start_drop_tables(DropStmt *stmt)
+{
+	List	   *tviews = NIL;
+	ListCell   *lc;
+
+	foreach(lc, stmt->objects)
+	{
+		List	   *name = lfirst_node(List, lc);
+		Oid			relid = RangeVarGetRelid(makeRangeVarFromNameList(name),
+											 NoLock, true);
+
+		if (OidIsValid(relid) && tview_catalog_read(relid) != NULL &&
+			compat_owns_relation(relid, GetUserId()))
+			tviews = lappend_oid(tviews, relid);
+	}
+	if (tviews != NIL)
+		tview_triggers_lock_dropped(tviews);
 }
 
 /*

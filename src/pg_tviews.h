@@ -648,6 +648,7 @@ extern void tview_triggers_check_right(Oid relid);
 extern void tview_triggers_add(Oid relid);
 extern void tview_triggers_add_guard(Oid tview);
 extern void tview_triggers_remove_unneeded(void);
+extern void tview_triggers_lock_dropped(List *tviews);
 extern List *tview_triggers_problems(Oid relid);	/* of C strings */
 extern bool tview_triggers_has_guard(Oid tview);
 extern bool tview_triggers_is_own(Oid function);

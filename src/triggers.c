@@ -59,6 +59,14 @@ static const CaptureEvent capture_events[] = {
 	{TRIGGER_TYPE_TRUNCATE, TVIEW_TRIGGER_PREFIX "truncate", false, false},
 };
 
+/* A capture trigger, and its table. */
+typedef struct CaptureTrigger
+{
+	Oid			oid;
+	Oid			relid;
+} CaptureTrigger;
+
+static List *capture_triggers(void);
 static List *list_trees(List *relids);
 static bool needs_triggers(Oid relid);
 static bool needs_row_triggers(Oid relid, List *tree);
@@ -163,8 +171,52 @@ tview_triggers_add_guard(Oid tview)
 void
 tview_triggers_remove_unneeded(void)
 {
+	ListCell   *lc;
+
+	foreach(lc, capture_triggers())
+	{
+		CaptureTrigger *trigger = lfirst(lc);
+
+		if (tview_catalog_dependents(trigger->relid) == NIL)
+			drop_trigger(trigger->oid);
+	}
+}
+
+/*
+ * Locks the tables that TVIEWs read which are about to be dropped, so that
+ * they are locked before those: that is the order of writers, who come to the
+ * TVIEWs at commit.  Those that no other TVIEW reads will lose their triggers,
+ * which takes the strongest lock.
+ */
+void
+tview_triggers_lock_dropped(List *tviews)
+{
+	Oid			last = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, capture_triggers())
+	{
+		Oid			relid = ((CaptureTrigger *) lfirst(lc))->relid;
+		List	   *dependents = tview_catalog_dependents(relid);
+		List	   *others = list_difference_oid(dependents, tviews);
+
+		if (relid == last || list_length(others) == list_length(dependents))
+			continue;
+		LockRelationOid(relid, others == NIL ? AccessExclusiveLock :
+											   ShareRowExclusiveLock);
+		last = relid;
+	}
+}
+
+/*
+ * Returns all capture triggers: a List of CaptureTrigger, by table.
+ */
+static List *
+capture_triggers(void)
+{
 	Oid			capture = tview_catalog_function("pg_tviews_capture", 0, NULL);
 	List	   *triggers;
+	List	   *result = NIL;
 	ListCell   *lc;
 
 	triggers = tview_plan_strings(psprintf("SELECT oid || ' ' || tgrelid"
@@ -174,14 +226,14 @@ tview_triggers_remove_unneeded(void)
 										   capture));
 	foreach(lc, triggers)
 	{
-		Oid			trigger;
-		Oid			relid;
+		CaptureTrigger *trigger = palloc(sizeof(CaptureTrigger));
 
-		if (sscanf(lfirst(lc), "%u %u", &trigger, &relid) != 2)
-			tview_internal_error("unexpected trigger \"%s\"", (char *) lfirst(lc));
-		if (tview_catalog_dependents(relid) == NIL)
-			drop_trigger(trigger);
+		if (sscanf(lfirst(lc), "%u %u", &trigger->oid, &trigger->relid) != 2)
+			tview_internal_error("unexpected trigger \"%s\"",
+								 (char *) lfirst(lc));
+		result = lappend(result, trigger);
 	}
+	return result;
 }
 
 /*
