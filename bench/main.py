@@ -1,13 +1,17 @@
 """The command line: runs scenarios and writes the report."""
 
 import argparse
+import datetime
+import json
 import os
+import pathlib
+import platform
 import subprocess
 import sys
 
 import psycopg2
 
-from . import measure, scenarios
+from . import check, measure, report, scenarios
 
 # One writer with everything in memory: what is measured is the work, not the disk.
 SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB", "checkpoint_timeout": "1h", "synchronous_commit": "off",
@@ -16,55 +20,132 @@ SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB", "checkpoint_timeout"
 
 def arguments(argv):
     p = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    p.add_argument("--sizes", default="1000,100000", help="numbers of products (default 1000,100000)")
+    p.add_argument("--sizes", default="1000,100000", help="numbers of products, posts, employees (default 1000,100000)")
     p.add_argument("--seconds", type=float, default=6, help="for each scenario (default 6)")
     p.add_argument("--only", default="", help="scenarios whose name contains this")
+    p.add_argument("--dataset", default="", help="one of " + ", ".join(scenarios.DATASETS))
+    p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("bench/results"), help=argparse.SUPPRESS)
+    p.add_argument("--report", type=pathlib.Path, help="write the report of a run again, from its NAME.json")
+    p.add_argument("--check", action="store_true", help="count instructions; fail if more than 15 %% above those accepted")
+    p.add_argument("--accept", action="store_true", help="count instructions and accept them")
     return p.parse_args(argv)
+
+
+def connect():
+    connection = psycopg2.connect("")
+    connection.autocommit = True
+    return connection
 
 
 def prepare_server():
     """The private server that scripts/with-pg has started gets our settings."""
-    connection = psycopg2.connect("")
-    connection.autocommit = True
+    connection = connect()
     cursor = connection.cursor()
     for name, value in SETTINGS.items():
         cursor.execute("ALTER SYSTEM SET %s = '%s'" % (name, value))
     connection.close()
     subprocess.run(["pg_ctl", "-w", "-m", "fast", "-l", os.environ["PGDATA"] + "/../log", "restart"],
                    check=True, stdout=subprocess.DEVNULL)
-    connection = psycopg2.connect("")
-    connection.autocommit = True
+    connection = connect()
     connection.cursor().execute("CREATE EXTENSION IF NOT EXISTS pg_tviews")
     connection.close()
 
 
+def has_pg_ivm():
+    connection = connect()
+    cursor = connection.cursor()
+    cursor.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_ivm'")
+    there = cursor.fetchone()[0] > 0
+    if there:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_ivm")
+    connection.close()
+    return there
+
+
+def machine():
+    """What the figures were made on."""
+    connection = connect()
+    cursor = connection.cursor()
+    cursor.execute("SELECT version()")
+    postgres = cursor.fetchone()[0].split(" on ")[0]
+    connection.close()
+    try:
+        cpus = pathlib.Path("/proc/cpuinfo").read_text()
+        model = cpus.split("model name")[1].split(":")[1].split("\n")[0].strip()
+        memory = int(pathlib.Path("/proc/meminfo").read_text().split()[1]) // 2**20
+    except (OSError, IndexError):
+        model, memory = platform.processor(), 0
+    return {"Date": datetime.date.today().isoformat(), "pg_tviews": os.environ.get("BENCH_COMMIT", "unknown commit"),
+            "Server": "%s, %s" % (postgres, ", ".join("%s %s" % s for s in SETTINGS.items()) + ", fsync off"),
+            "Machine": "%d x %s, %d GiB, %s; load average %.1f when measuring began" % (
+                os.cpu_count(), model, memory, platform.system() + " " + platform.release(), os.getloadavg()[0])}
+
+
 def show(result):
-    """One line for each contender, as soon as there are figures."""
-    base = measure.quantiles(result.clock["nothing"])[1]
-    print("%s, %d: base %.1f us, %d rounds" % (result.scenario.name, result.size, 1e6 * base, len(result.clock["nothing"])))
-    for name in result.clock:
-        if name == "nothing":
-            continue
-        low, middle, high = measure.quantiles(measure.added(result, name))
-        cpu = measure.quantiles(measure.added(result, name, "cpu"))[1]
-        cost = {k: v - result.cost["nothing"][k] for k, v in result.cost[name].items()}
-        print("    %-10s + %9.1f us (p10 %.1f, p90 %.1f), CPU %9.1f us, WAL %8.0f, buffers %7.1f, dead %6.1f" % (
-            name, 1e6 * middle, 1e6 * low, 1e6 * high, 1e6 * cpu, cost["wal"], cost["buffers"], cost["dead"]), flush=True)
+    """The figures of a scenario, as soon as there are any."""
+    print("%s, %d: base %.1f us, %d rounds%s" % (result["scenario"], result["size"], result["base"], result["rounds"],
+                                               ", ratio %.2f (%.2f-%.2f)" % tuple(result["ratio"][i] for i in (1, 0, 2))))
+    for name, c in result["contenders"].items():
+        print("    %-14s + %9.1f us (p10 %.1f, p90 %.1f), clock %9.1f us, WAL %8.0f, buffers %7.1f, dead %6.1f" % (
+            name, c["cpu"][1], c["cpu"][0], c["cpu"][2], c["clock"][1], c["cost"]["wal"], c["cost"]["buffers"], c["cost"]["dead"]))
+    sys.stdout.flush()
+
+
+def progress(line):
+    print("#", line, flush=True)
+
+
+def measure_all(data, chosen, sizes, options, fills=False):
+    """Runs scenarios, data set by data set; results are added to data as they come."""
+    ivm = has_pg_ivm()
+    for dataset in dict.fromkeys(s.dataset for s in chosen):
+        for size in sizes or sorted({size for s in chosen if s.dataset == dataset for size in s.sizes}):
+            wanted = [s for s in chosen if s.dataset == dataset and (not s.sizes or size in s.sizes)]
+            names = {name for s in wanted for name in s.contenders if name != "pg_ivm" or ivm}
+            if not names:
+                continue
+            arena = measure.Arena(dataset, size, names, progress)
+            if fills and dataset == "shop" and not options.only:
+                data["fills"][size] = {what: measure.quantiles(s)[1] for what, s in measure.fills(arena, progress).items()}
+            for scenario in wanted:
+                data["results" if sizes else "growth"].append(measure.summary(measure.run(arena, scenario, options.seconds)))
+                show(data["results" if sizes else "growth"][-1])
+            arena.close()
+
+
+def guard(options):
+    """Counts instructions, and compares or accepts them."""
+    major = machine()["Server"].split()[1].split(".")[0]
+    check.make_schemas(progress)
+    data = pathlib.Path(os.environ["PGDATA"])
+    subprocess.run(["pg_ctl", "-w", "-m", "fast", "stop"], check=True, stdout=subprocess.DEVNULL)
+    found = check.measured(data)
+    failed = check.compare(found, check.load(major)[0])
+    if options.accept:
+        check.save(found, major, options.out)
+        return 0
+    print("%d of %d dearer" % (failed, len(found)))
+    return 1 if failed or not check.load(major)[0] else 0
 
 
 def main(argv=None):
     options = arguments(argv)
+    if options.report:
+        report.write(json.loads(options.report.read_text()), options.report.parent, options.report.stem)
+        return 0
     prepare_server()
-    chosen = [s for s in scenarios.ALL if options.only in s.name]
-    results = []
-    for dataset in dict.fromkeys(s.dataset for s in chosen):
-        wanted = [s for s in chosen if s.dataset == dataset]
-        names = {name for s in wanted for name in s.contenders}
-        for size in map(int, options.sizes.split(",")):
-            arena = measure.Arena(dataset, size, names, show)
-            for scenario in wanted:
-                results.append(measure.run(arena, scenario, options.seconds))
-            arena.close()
+    if options.check or options.accept:
+        return guard(options)
+    data = {"machine": machine(), "results": [], "growth": [], "fills": {}}
+
+    def chosen(of):
+        return [s for s in of if options.only in s.name and options.dataset in ("", s.dataset)]
+    measure_all(data, chosen(scenarios.ALL), list(map(int, options.sizes.split(","))), options, fills=True)
+    measure_all(data, chosen(scenarios.GROWTH), None, options)
+    options.out.mkdir(exist_ok=True, parents=True)
+    name = "pg" + data["machine"]["Server"].split()[1].split(".")[0]
+    (options.out / (name + ".json")).write_text(json.dumps(data, indent=1) + "\n")
+    report.write(json.loads((options.out / (name + ".json")).read_text()), options.out, name)
     return 0
 
 

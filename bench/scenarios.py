@@ -1,7 +1,7 @@
 """What is measured: data sets, contenders and scenarios.  A scenario is a few lines of SQL."""
 
 from dataclasses import dataclass, field
-from typing import Callable, Tuple
+from typing import Callable, Dict, Tuple
 
 
 @dataclass
@@ -9,17 +9,23 @@ class Contender:
     """Who keeps the documents, in a schema of its own with the same tables."""
     name: str
     setup: str = ""             # a file of SQL, or SQL, run after the data set's
-    after: str = ""             # run after each operation, as a part of it
-    slow: bool = False          # costs what a whole refresh costs: takes part in few rounds only
+    after: Dict[str, str] = field(default_factory=dict)     # ways to bring the documents up to date, if that is not automatic
+
+
+@dataclass
+class Target:
+    """A view of the base tables, and the tables that must equal it."""
+    key: str
+    tview: str
+    view: str = "document"
+    stored: str = "stored"
 
 
 @dataclass
 class Dataset:
-    """Tables, and the view `document` over them; `key` identifies its rows in `stored`."""
     name: str
-    key: str
-    target: str                 # the TVIEW's name
-    hand: Tuple[str, ...] = ("row", "statement")
+    targets: Tuple[Target, ...]
+    contenders: Tuple[Contender, ...]
 
 
 @dataclass
@@ -27,28 +33,48 @@ class Scenario:
     name: str
     dataset: str
     sql: str                    # a statement with parameters
-    types: str                  # of the parameters
-    args: Callable              # (number of the operation, products) -> the parameters
+    types: str = ""             # of the parameters
+    args: Callable = lambda i, n: ()    # (number of the operation, size of the data set) -> the parameters
+    rows: object = 1            # documents that one operation concerns: a number, or "size"
     statements: int = 1         # so many in one transaction are one operation
+    copy: Callable = None       # (number, size) -> lines for COPY FROM STDIN, which sql is then
     goal: str = ""              # as issue 7 words it
-    limit: float = 0            # added time at most so many times that of the best by hand
-    rows: Callable = lambda n: 1        # documents that one operation concerns
-    before: str = ""            # SQL run first for every contender
+    limit: float = 0            # the goal: added time at most so many times that of the best by hand
     contenders: Tuple[str, ...] = ("nothing", "row", "statement", "pg_tviews")
-    axes: dict = field(default_factory=dict)
+    sizes: Tuple[int, ...] = () # these only
 
 
-DATASETS = {d.name: d for d in [
-    Dataset("shop", "pk_product", "tv_product"),
+def by_hand(dataset, *styles):
+    return tuple(Contender(style, "by_hand/%s_%s.sql" % (dataset, style)) for style in styles)
+
+
+NOTHING = Contender("nothing")
+TV_PRODUCT = "CREATE TABLE tv_product AS SELECT * FROM document"
+MATVIEW = "CREATE MATERIALIZED VIEW stored AS SELECT * FROM document; CREATE UNIQUE INDEX ON stored (pk_product)"
+
+DATASETS: Dict[str, Dataset] = {d.name: d for d in [
+    Dataset("shop", (Target("pk_product", "tv_product"),), (NOTHING,) + by_hand("shop", "row", "statement") + (
+        Contender("pg_tviews", TV_PRODUCT),
+        Contender("matview", MATVIEW, {"refresh": "REFRESH MATERIALIZED VIEW stored",
+                                       "concurrently": "REFRESH MATERIALIZED VIEW CONCURRENTLY stored"}))),
+    Dataset("blog", (Target("pk_post", "tv_post"),), (NOTHING,) + by_hand("blog", "row") + (
+        Contender("pg_tviews", "CREATE TABLE tv_post AS SELECT * FROM document"),)),
+    Dataset("company", tuple(Target("pk_" + e, "tv_" + e, e + "_document", "stored_" + e)
+                             for e in ("employee", "department", "company")),
+            (NOTHING,) + by_hand("company", "row") + (Contender("pg_tviews", "by_pg_tviews/company.sql"),)),
+    Dataset("ten", tuple(Target("pk_item%d" % i, "tv_item%d" % i, "document_%d" % i, "stored_%d" % i) for i in range(1, 11)),
+            (NOTHING,) + by_hand("ten", "row") + (
+                Contender("pg_tviews", "by_pg_tviews/ten.sql"),
+                Contender("pg_tviews, one", "CREATE TABLE tv_item1 AS SELECT * FROM document_1"))),
+    Dataset("many", (Target("pk_item1", "tv_item1", "document_1", "stored_1"),), (NOTHING,) + by_hand("many", "row") + (
+        Contender("pg_tviews", "by_pg_tviews/many.sql"),)),
+    Dataset("elsewhere", (Target("pk_item", "tv_item"),), (NOTHING,) + by_hand("elsewhere", "row") + (
+        Contender("pg_tviews", "by_pg_tviews/elsewhere.sql"),)),
+    Dataset("pages", (Target("pk_page", "tv_page"),), (NOTHING,) + by_hand("pages", "row", "set") + (
+        Contender("pg_tviews", "CREATE TABLE tv_page AS SELECT * FROM document"),)),
+    Dataset("flat", (Target("pk_product", "tv_product"),), (NOTHING,) + by_hand("flat", "row") + (
+        Contender("pg_tviews", TV_PRODUCT), Contender("pg_ivm", "by_pg_ivm/flat.sql"))),
 ]}
-
-
-def contenders(dataset):
-    """Everybody who may take part; `nothing` is the base that is subtracted."""
-    yield Contender("nothing")
-    for style in dataset.hand:
-        yield Contender(style, "by_hand/%s_%s.sql" % (dataset.name, style))
-    yield Contender("pg_tviews", "CREATE TABLE %s AS SELECT * FROM document" % dataset.target)
 
 
 def some(i, n):
@@ -56,20 +82,123 @@ def some(i, n):
     return 1 + (i * 7919) % n
 
 
-SHOP = [
+def some_block(i, n, rows):
+    """First and last of so many rows."""
+    first = 1 + (i * 7919) % (n - rows + 1)
+    return first, first + rows - 1
+
+
+def bulk(rows, **more):
+    return Scenario("update of %s rows" % spaced(rows), "shop",
+                    "UPDATE tb_product SET current_price = $3 + pk_product % 90 WHERE pk_product BETWEEN $1 AND $2",
+                    "int, int, int", lambda i, n: some_block(i, n, rows) + (1 + i % 1000,), rows=rows, **more)
+
+
+def rename(supplier, fan_out, **more):
+    return Scenario("parent rename, fan-out %s" % spaced(fan_out), "shop",
+                    "UPDATE tb_supplier SET name = 'Supplier no. ' || $1 WHERE pk_supplier = %d" % supplier,
+                    "int", lambda i, n: (i,), rows=fan_out, sizes=(100000, 1000000), **more)
+
+
+def spaced(number):
+    return format(number, ",").replace(",", " ")
+
+
+def product_lines(i, n):
+    """A hundred thousand products for COPY."""
+    return "".join("%s\t%d\t%d\tCOPY-%d-%d\tCopied product %d\tA description of ordinary length, in a sentence or two.\t%d\t%d\n" % (
+        "%032x" % ((i << 64) + k), 1 + k % 10, 5 + k % 5, i, k, k, 10 + k % 100, 10 + k % 90) for k in range(100000))
+
+
+NEW_PRODUCT = ("INSERT INTO tb_product (id, fk_category, fk_supplier, sku, name, description, base_price, current_price) "
+               "SELECT md5('newp' || i)::uuid, 1 + i % 10, 5 + i % 5, 'NEW-' || i, 'New product ' || i, "
+               "'What there is to say about a new product, in a sentence or two of ordinary length.', 10 + i % 100, 10 + i % 90 ")
+BIG = (100000, 1000000)
+WITH_REFRESH = ("nothing", "row", "statement", "pg_tviews", "matview")
+
+ALL = [
     Scenario("one row, used column", "shop", "UPDATE tb_product SET current_price = $2 WHERE pk_product = $1",
-             "int, numeric", lambda i, n: (some(i, n), 1 + (i * 37 % 90000) / 100), goal="<= 1.0", limit=1.0),
+             "int, numeric", lambda i, n: (some(i, n), 1 + (i * 37 % 90000) / 100), goal="<= 1.0", limit=1.0,
+             contenders=WITH_REFRESH),
     Scenario("one row, unused column", "shop", "UPDATE tb_review SET helpful_count = helpful_count + 1 WHERE pk_review = $1",
              "int", lambda i, n: (some(i, n),), goal="<= 5 us, no WAL"),
     Scenario("one row, equal value", "shop", "UPDATE tb_product SET current_price = current_price WHERE pk_product = $1",
              "int", lambda i, n: (some(i, n),), goal="no WAL"),
+    Scenario("one row, another column", "shop", "UPDATE tb_product SET name = 'Product called ' || $2 WHERE pk_product = $1",
+             "int, int", lambda i, n: (some(i, n), i)),
+    Scenario("child update (inventory)", "shop", "UPDATE tb_inventory SET quantity = $2 WHERE fk_product = $1",
+             "int, int", lambda i, n: (some(i, n), i % 1000)),
     Scenario("child insert", "shop", "INSERT INTO tb_review (id, fk_product, fk_user, rating, title, content, created_at) VALUES "
              "(md5('new' || $1)::uuid, $2, 1, 1 + $1 % 5, 'New ' || $1, 'An opinion that somebody has just had', "
              "timestamptz '2026-06-01 00:00Z' + $1 * interval '1 second')",
              "int, int", lambda i, n: (i, some(i, n)), goal="<= 1.0", limit=1.0),
-    Scenario("document insert", "shop", "INSERT INTO tb_product (id, fk_category, fk_supplier, sku, name, description, base_price, "
-             "current_price) VALUES (md5('newp' || $1)::uuid, 1 + $1 % 10, 4 + $1 % 6, 'NEW-' || $1, 'New product ' || $1, "
-             "'What there is to say about a new product, in a sentence or two of ordinary length.', 10 + $1 % 100, 10 + $1 % 90)",
-             "int", lambda i, n: (i,), goal="<= 0.9", limit=0.9),
+    Scenario("child delete", "shop", "DELETE FROM tb_review WHERE pk_review = $1", "int", lambda i, n: (some(i, 5 * n),)),
+    Scenario("child move", "shop", "UPDATE tb_review SET fk_product = $2 WHERE pk_review = $1",
+             "int, int", lambda i, n: (some(i, 5 * n), some(i + 1, n)), rows=2),
+    Scenario("document insert", "shop", NEW_PRODUCT + "FROM (SELECT $1) x(i)", "int", lambda i, n: (i,), goal="<= 0.9", limit=0.9),
+    Scenario("document delete", "shop", "DELETE FROM tb_product WHERE sku = (SELECT min(sku) FROM tb_product WHERE sku "
+             "BETWEEN 'NEW-' AND 'NEW-Z')"),
+    Scenario("20 touches of one document", "shop", "UPDATE tb_product SET current_price = $2 WHERE pk_product = $1",
+             "int, numeric", lambda i, n: (some(i // 20, n), 1 + (i * 37 % 90000) / 100), statements=20, goal="<= 0.15", limit=0.15),
+    rename(1, 1), rename(2, 100), rename(3, 1000, goal="<= 1.5 for now", limit=1.5), rename(4, 10000),
+    Scenario("parent rename, fan-out 100 000", "shop", "UPDATE tb_category SET name = 'Category no. ' || $1 + pk_category",
+             "int", lambda i, n: (i,), rows=100000, sizes=(100000,)),
+    bulk(10), bulk(100), bulk(1000, goal="<= 0.8 a row", limit=0.8), bulk(10000, sizes=BIG),
+    bulk(100000, sizes=BIG, goal="<= 0.8 a row", limit=0.8, contenders=WITH_REFRESH),
+    Scenario("COPY of 100 000 rows", "shop", "COPY tb_product (id, fk_category, fk_supplier, sku, name, description, base_price, "
+             "current_price) FROM STDIN", copy=product_lines, rows=100000, sizes=BIG, goal="<= 0.8 a row", limit=0.8),
+    Scenario("post's title", "blog", "UPDATE tb_post SET title = 'Title ' || $2 WHERE pk_post = $1",
+             "int, int", lambda i, n: (some(i, n), i)),
+    Scenario("post's views (unused)", "blog", "UPDATE tb_post SET views = views + 1 WHERE pk_post = $1",
+             "int", lambda i, n: (some(i, n),), goal="<= 5 us, no WAL"),
+    Scenario("comment update", "blog", "UPDATE tb_comment SET body = 'What is said now: ' || $2 WHERE pk_comment = $1",
+             "int, int", lambda i, n: (some(i, 5 * n), i)),
+    Scenario("comment insert", "blog", "INSERT INTO tb_comment VALUES ($1 + 10000000, $2, 1, NULL, 'A new comment, ' || $1)",
+             "int, int", lambda i, n: (i, some(i, n)), goal="<= 1.0", limit=1.0),
+    Scenario("answer insert", "blog", "INSERT INTO tb_comment VALUES ($1 + 10000000, $2, 1, 1 + ($2 - 1) * 5, 'A new answer, ' || $1)",
+             "int, int", lambda i, n: (i, some(i, n)), goal="<= 1.0", limit=1.0),
+    Scenario("user rename", "blog", "UPDATE tb_user SET name = 'User no. ' || $2 WHERE pk_user = $1",
+             "int, int", lambda i, n: (some(i, n // 10), i), rows=60, goal="<= 1.5 for now", limit=1.5),
+    Scenario("TVIEW on TVIEW, three deep", "company", "UPDATE tb_employee SET salary = $2 WHERE pk_employee = $1",
+             "int, int", lambda i, n: (some(i, n), i), rows=3, goal="(none)"),
+    Scenario("ten TVIEWs on one table", "ten", "UPDATE tb_item SET price = $2 WHERE pk_item = $1",
+             "int, int", lambda i, n: (some(i, n), i), rows=10, goal="<= 10 x one",
+             contenders=("nothing", "row", "pg_tviews", "pg_tviews, one")),
+    Scenario("join, for pg_ivm", "flat", "UPDATE tb_product SET price = $2 WHERE pk_product = $1",
+             "int, int", lambda i, n: (some(i, n), i), goal="pg_ivm >= 20 x ours",
+             contenders=("nothing", "row", "pg_tviews", "pg_ivm")),
 ]
-ALL = SHOP
+
+# Growth: the data set's size is what grows.
+GROWTH = [
+    Scenario("document size", "pages", "UPDATE tb_page SET title = 'Title ' || $2 WHERE pk_page = $1",
+             "int, int", lambda i, n: (1 + i % 16, i), contenders=("nothing", "row", "set", "pg_tviews"),
+             sizes=(1024, 4096, 16384, 65536, 262144, 1048576)),
+    Scenario("TVIEWs on the table", "many", "UPDATE tb_item SET price = $2 WHERE pk_item = $1",
+             "int, int", lambda i, n: (some(i, 1000), i), sizes=(1, 2, 5, 10, 20, 50)),
+    Scenario("TVIEWs on other tables", "elsewhere", "UPDATE tb_item SET price = $2 WHERE pk_item = $1",
+             "int, int", lambda i, n: (some(i, 1000), i), sizes=(1, 10, 100, 300)),
+    Scenario("rows in the tables", "company", "UPDATE tb_employee SET salary = $2 WHERE pk_employee = $1",
+             "int, int", lambda i, n: (some(i, n), i), rows=3, sizes=(1000, 10000, 100000)),
+]
+
+
+@dataclass
+class Curve:
+    """Time against something, of scenarios with this prefix: linear in it, or flat."""
+    name: str
+    prefix: str
+    by_size: bool = False       # against the data set's size, else against the rows concerned
+    flat: bool = False
+
+
+CURVES = [
+    Curve("fan-out of a parent's rename", "parent rename"),
+    Curve("rows of one UPDATE", "update of"),
+    Curve("bytes of a document", "document size", by_size=True),
+    Curve("TVIEWs on the table", "TVIEWs on the table", by_size=True),
+    Curve("TVIEWs on other tables", "TVIEWs on other tables", by_size=True, flat=True),
+    Curve("rows in the tables, three TVIEWs deep", "rows in the tables", by_size=True, flat=True),
+    Curve("products in the shop, one row", "one row, used column", by_size=True, flat=True),
+    Curve("products in the shop, child insert", "child insert", by_size=True, flat=True),
+]

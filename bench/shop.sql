@@ -1,46 +1,55 @@
 -- The shop: products with their category, supplier, inventory and reviews.
--- bench.products is the number of products; the rest follows from it.
+-- bench.size is the number of products; the rest follows from it.  Constraints and
+-- indexes come after the rows, which is faster.
 CREATE TABLE tb_category (
-  id uuid NOT NULL UNIQUE, pk_category serial PRIMARY KEY, name text NOT NULL, slug text NOT NULL UNIQUE,
-  fk_parent_category int REFERENCES tb_category, created_at timestamptz NOT NULL);
+  id uuid NOT NULL, pk_category serial, name text NOT NULL, slug text NOT NULL,
+  fk_parent_category int, created_at timestamptz NOT NULL);
 CREATE TABLE tb_supplier (
-  id uuid NOT NULL UNIQUE, pk_supplier serial PRIMARY KEY, name text NOT NULL, contact_email text,
+  id uuid NOT NULL, pk_supplier serial, name text NOT NULL, contact_email text,
   contact_phone text, country text, created_at timestamptz NOT NULL);
 CREATE TABLE tb_product (
-  id uuid NOT NULL UNIQUE, pk_product serial PRIMARY KEY, fk_category int NOT NULL REFERENCES tb_category,
-  fk_supplier int REFERENCES tb_supplier, sku text NOT NULL UNIQUE, name text NOT NULL, description text,
+  id uuid NOT NULL, pk_product serial, fk_category int NOT NULL,
+  fk_supplier int, sku text NOT NULL, name text NOT NULL, description text,
   base_price numeric(10,2) NOT NULL, current_price numeric(10,2) NOT NULL, currency text NOT NULL DEFAULT 'USD',
   status text NOT NULL DEFAULT 'active', created_at timestamptz NOT NULL DEFAULT '2026-01-01 00:00:00+00',
   updated_at timestamptz NOT NULL DEFAULT '2026-01-01 00:00:00+00');
 CREATE TABLE tb_review (
-  id uuid NOT NULL UNIQUE, pk_review serial PRIMARY KEY, fk_product int NOT NULL REFERENCES tb_product, fk_user int,
+  id uuid NOT NULL, pk_review serial, fk_product int NOT NULL, fk_user int,
   rating int NOT NULL CHECK (rating BETWEEN 1 AND 5), title text, content text,
   verified_purchase bool NOT NULL DEFAULT true, helpful_count int NOT NULL DEFAULT 0, created_at timestamptz NOT NULL);
 CREATE TABLE tb_inventory (
-  id uuid NOT NULL UNIQUE, pk_inventory serial PRIMARY KEY, fk_product int NOT NULL UNIQUE REFERENCES tb_product,
+  id uuid NOT NULL, pk_inventory serial, fk_product int NOT NULL,
   quantity int NOT NULL, reserved int NOT NULL, warehouse_location text, last_restocked_at timestamptz,
   updated_at timestamptz NOT NULL);
 
 -- 10 categories of 1 000 products, 100 of 100 000, 500 of 1 000 000
 INSERT INTO tb_category SELECT md5('c' || i)::uuid, i, 'Category ' || i, 'category-' || i, NULL, timestamptz '2026-01-01 00:00Z'
-  FROM generate_series(1, least(500, greatest(10, current_setting('bench.products')::int / 1000))) i;
+  FROM generate_series(1, least(500, greatest(10, current_setting('bench.size')::int / 1000))) i;
 INSERT INTO tb_supplier SELECT md5('s' || i)::uuid, i, 'Supplier ' || i, 'sales@supplier' || i || '.example', '+1 555 ' || i,
     'Country ' || i % 40, timestamptz '2026-01-01 00:00Z'
-  FROM generate_series(1, least(200, greatest(10, current_setting('bench.products')::int / 2000))) i;
--- Suppliers 1, 2 and 3 have 1, 100 and 1 000 products where there are many, the others share the rest.
+  FROM generate_series(1, least(200, greatest(10, current_setting('bench.size')::int / 2000))) i;
+-- Where there are many, suppliers 1 to 4 have 1, 100, 1 000 and 10 000 products; the others share the rest.
 INSERT INTO tb_product SELECT md5('p' || i)::uuid, i, 1 + i % (SELECT count(*) FROM tb_category),
-    CASE WHEN n < 10000 OR i > 1101 THEN nullif(4 + i % (SELECT count(*) - 3 FROM tb_supplier), 4)
-      WHEN i = 1 THEN 1 WHEN i <= 101 THEN 2 ELSE 3 END,
+    CASE WHEN n < 100000 OR i > 11101 THEN nullif(5 + i % (SELECT count(*) - 4 FROM tb_supplier), 5)
+      WHEN i = 1 THEN 1 WHEN i <= 101 THEN 2 WHEN i <= 1101 THEN 3 ELSE 4 END,
     'SKU-' || i, 'Product ' || i, 'What there is to say about product ' || i || ', in a sentence or two of ordinary length.',
     10 + i % 1000, 10 + i % 900
-  FROM (SELECT current_setting('bench.products')::int) s(n), generate_series(1, n) i;
+  FROM (SELECT current_setting('bench.size')::int) s(n), generate_series(1, n) i;
 INSERT INTO tb_review SELECT md5('r' || i)::uuid, i, 1 + i % n, i % 10000, 1 + i % 5, 'Review ' || i,
     'An opinion of some forty characters, ' || i, i % 3 = 0, 0, timestamptz '2026-01-01 00:00Z' + i * interval '1 second'
-  FROM (SELECT current_setting('bench.products')::int) s(n), generate_series(1, 5 * n) i;
+  FROM (SELECT current_setting('bench.size')::int) s(n), generate_series(1, 5 * n) i;
 INSERT INTO tb_inventory SELECT md5('i' || i)::uuid, i, i, i % 500, i % 20, 'Aisle ' || i % 100, timestamptz '2026-01-01 00:00Z',
     timestamptz '2026-01-01 00:00Z'
-  FROM generate_series(1, current_setting('bench.products')::int) i;
+  FROM generate_series(1, current_setting('bench.size')::int) i;
 
+ALTER TABLE tb_category ADD PRIMARY KEY (pk_category), ADD UNIQUE (id), ADD UNIQUE (slug),
+  ADD FOREIGN KEY (fk_parent_category) REFERENCES tb_category;
+ALTER TABLE tb_supplier ADD PRIMARY KEY (pk_supplier), ADD UNIQUE (id);
+ALTER TABLE tb_product ADD PRIMARY KEY (pk_product), ADD UNIQUE (id), ADD UNIQUE (sku),
+  ADD FOREIGN KEY (fk_category) REFERENCES tb_category, ADD FOREIGN KEY (fk_supplier) REFERENCES tb_supplier;
+ALTER TABLE tb_review ADD PRIMARY KEY (pk_review), ADD UNIQUE (id), ADD FOREIGN KEY (fk_product) REFERENCES tb_product;
+ALTER TABLE tb_inventory ADD PRIMARY KEY (pk_inventory), ADD UNIQUE (id), ADD UNIQUE (fk_product),
+  ADD FOREIGN KEY (fk_product) REFERENCES tb_product;
 CREATE INDEX ON tb_product (fk_category);
 CREATE INDEX ON tb_product (fk_supplier);
 CREATE INDEX ON tb_product (status) WHERE status = 'active';

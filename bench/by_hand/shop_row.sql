@@ -1,6 +1,9 @@
 -- The shop by row triggers: each rewrites the part of the document that its
 -- columns make up.  It is not called when none of them has changed, nor even
 -- looked at when none of them is set.
+CREATE TABLE stored AS SELECT *, now() AS updated_at FROM document;
+ALTER TABLE stored ADD PRIMARY KEY (pk_product), ADD UNIQUE (id);
+
 CREATE FUNCTION product_price() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE stored SET data = jsonb_set(data, '{price}', jsonb_build_object(
       'base', NEW.base_price, 'current', NEW.current_price, 'currency', NEW.currency,
@@ -26,8 +29,9 @@ CREATE TRIGGER texts AFTER UPDATE OF id, sku, name, description, status, created
 
 CREATE FUNCTION product_parents() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE stored SET fk_category = NEW.fk_category, updated_at = now(), data = data || jsonb_build_object(
-      'category', (SELECT category_part(c) FROM tb_category c WHERE pk_category = NEW.fk_category),
-      'supplier', (SELECT supplier_part(s) FROM tb_supplier s WHERE pk_supplier = NEW.fk_supplier))
+      'category', (SELECT jsonb_build_object('id', c.id, 'pk', c.pk_category, 'name', c.name, 'slug', c.slug) FROM tb_category c WHERE pk_category = NEW.fk_category),
+      'supplier', (SELECT jsonb_build_object('id', s.id, 'pk', s.pk_supplier,
+      'name', s.name, 'email', s.contact_email, 'country', s.country) FROM tb_supplier s WHERE pk_supplier = NEW.fk_supplier))
     WHERE pk_product = NEW.pk_product;
   RETURN NULL; END $$;
 CREATE TRIGGER parents AFTER UPDATE OF fk_category, fk_supplier
@@ -35,8 +39,15 @@ CREATE TRIGGER parents AFTER UPDATE OF fk_category, fk_supplier
   WHEN ((OLD.fk_category, OLD.fk_supplier) IS DISTINCT FROM (NEW.fk_category, NEW.fk_supplier))
   EXECUTE FUNCTION product_parents();
 
+-- a new product has neither inventory nor reviews
 CREATE FUNCTION product_new() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO stored SELECT NEW.id, NEW.pk_product, NEW.fk_category, new_document(NEW, c, s), now()
+  INSERT INTO stored SELECT NEW.id, NEW.pk_product, NEW.fk_category, jsonb_build_object('id', NEW.id, 'pk', NEW.pk_product, 'sku', NEW.sku,
+      'name', NEW.name, 'description', NEW.description, 'price', jsonb_build_object('base', NEW.base_price, 'current', NEW.current_price, 'currency', NEW.currency,
+      'discount_pct', round(100 - 100 * NEW.current_price / nullif(NEW.base_price, 0), 2)), 'status', NEW.status,
+      'category', jsonb_build_object('id', c.id, 'pk', c.pk_category, 'name', c.name, 'slug', c.slug), 'supplier', CASE WHEN s.pk_supplier IS NOT NULL THEN jsonb_build_object('id', s.id, 'pk', s.pk_supplier,
+      'name', s.name, 'email', s.contact_email, 'country', s.country) END,
+      'inventory', NULL, 'reviews', '{"count": 0, "average_rating": null, "recent": []}'::jsonb,
+      'created_at', NEW.created_at, 'updated_at', NEW.updated_at), now()
     FROM tb_category c LEFT JOIN tb_supplier s ON s.pk_supplier = NEW.fk_supplier WHERE c.pk_category = NEW.fk_category;
   RETURN NULL; END $$;
 CREATE TRIGGER new AFTER INSERT ON tb_product FOR EACH ROW EXECUTE FUNCTION product_new();
@@ -47,7 +58,7 @@ CREATE FUNCTION product_gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 CREATE TRIGGER gone AFTER DELETE ON tb_product FOR EACH ROW EXECUTE FUNCTION product_gone();
 
 CREATE FUNCTION category_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  UPDATE stored SET data = jsonb_set(data, '{category}', category_part(NEW)), updated_at = now()
+  UPDATE stored SET data = jsonb_set(data, '{category}', jsonb_build_object('id', NEW.id, 'pk', NEW.pk_category, 'name', NEW.name, 'slug', NEW.slug)), updated_at = now()
     FROM tb_product p WHERE p.fk_category = NEW.pk_category AND p.pk_product = stored.pk_product;
   RETURN NULL; END $$;
 CREATE TRIGGER changed AFTER UPDATE OF id, name, slug
@@ -56,7 +67,8 @@ CREATE TRIGGER changed AFTER UPDATE OF id, name, slug
   EXECUTE FUNCTION category_changed();
 
 CREATE FUNCTION supplier_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  UPDATE stored SET data = jsonb_set(data, '{supplier}', supplier_part(NEW)), updated_at = now()
+  UPDATE stored SET data = jsonb_set(data, '{supplier}', jsonb_build_object('id', NEW.id, 'pk', NEW.pk_supplier,
+      'name', NEW.name, 'email', NEW.contact_email, 'country', NEW.country)), updated_at = now()
     FROM tb_product p WHERE p.fk_supplier = NEW.pk_supplier AND p.pk_product = stored.pk_product;
   RETURN NULL; END $$;
 CREATE TRIGGER changed AFTER UPDATE OF id, name, contact_email, country
@@ -65,7 +77,8 @@ CREATE TRIGGER changed AFTER UPDATE OF id, name, contact_email, country
   EXECUTE FUNCTION supplier_changed();
 
 CREATE FUNCTION inventory_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  UPDATE stored SET data = jsonb_set(data, '{inventory}', inventory_part(NEW)), updated_at = now()
+  UPDATE stored SET data = jsonb_set(data, '{inventory}', jsonb_build_object('quantity', NEW.quantity, 'available', NEW.quantity - NEW.reserved,
+      'in_stock', NEW.quantity > NEW.reserved, 'warehouse', NEW.warehouse_location)), updated_at = now()
     WHERE pk_product = NEW.fk_product;
   RETURN NULL; END $$;
 CREATE TRIGGER new AFTER INSERT ON tb_inventory FOR EACH ROW EXECUTE FUNCTION inventory_changed();
