@@ -62,6 +62,8 @@ typedef struct CaptureSource
 	ExprContext *context;		/* for that; NULL if none is */
 	int			nused;
 	AttrNumber *used;			/* what the query reads */
+	TviewParts *used_parts;		/* and which parts of rows depend on it */
+	TviewParts	row_parts;		/* and on there being a row */
 	TviewPending *pending;		/* during a statement */
 } CaptureSource;
 
@@ -91,7 +93,9 @@ static CaptureSource *build_source(Relation relation, TviewDef *def,
 								   TviewSource *source);
 static void prepare_generated(Relation relation, CaptureSource *source,
 							  int column);
-static Bitmapset *used_columns(Relation relation, Bitmapset *attnums);
+static void find_used(Relation relation, CaptureSource *result);
+static void use_column(Relation relation, TviewParts *parts,
+					   AttrNumber column, TviewParts column_parts);
 static AttrNumber column_of(Relation relation, Oid parent, AttrNumber attnum);
 static bool is_of(Oid relid, Oid source_relid);
 static void capture_statement(TriggerData *trigdata, List *sources);
@@ -105,13 +109,15 @@ static void capture_two_tables(Tuplestorestate *old_rows,
 static void start_reading(Tuplestorestate *rows);
 static void capture_change(List *sources, TupleTableSlot *before,
 						   TupleTableSlot *after);
-static bool is_same(CaptureSource *source, TupleTableSlot *a,
-					TupleTableSlot *b);
+static void get_pending(CaptureSource *source);
+static TviewParts changed_parts(CaptureSource *source, TupleTableSlot *a,
+								TupleTableSlot *b);
 static bool is_linked_alike(CaptureSource *source, TupleTableSlot *a,
 							TupleTableSlot *b);
 static bool is_same_in(TupleTableSlot *a, TupleTableSlot *b, int nattnums,
 					   const AttrNumber *attnums);
-static void touch(CaptureSource *source, TupleTableSlot *slot, bool is_new);
+static void touch(CaptureSource *source, TupleTableSlot *slot, bool is_new,
+				  TviewParts parts);
 static Datum compute(CaptureSource *source, int column, TupleTableSlot *slot,
 					 bool *isnull);
 static void touch_all(List *sources);
@@ -289,9 +295,6 @@ static CaptureSource *
 build_source(Relation relation, TviewDef *def, TviewSource *source)
 {
 	CaptureSource *result = palloc0(sizeof(CaptureSource));
-	TupleDesc	desc = RelationGetDescr(relation);
-	Bitmapset  *used = NULL;
-	int			attnum = -1;
 
 	result->def = def;
 	result->source = source;
@@ -303,19 +306,8 @@ build_source(Relation relation, TviewDef *def, TviewSource *source)
 									   source->columns[i]);
 		prepare_generated(relation, result, i);
 	}
-	if (source->uses_all)
-		used = bms_add_range(NULL, 1, desc->natts);
-	else
-	{
-		while ((attnum = bms_next_member(source->used, attnum)) >= 0)
-			used = bms_add_member(used, column_of(relation, source->relid,
-												  attnum));
-	}
-	used = used_columns(relation, used);
-	result->used = palloc(sizeof(AttrNumber) * (desc->natts + 1));
-	attnum = -1;
-	while ((attnum = bms_next_member(used, attnum)) >= 0)
-		result->used[result->nused++] = attnum;
+	result->row_parts = tview_parts_of_rows(def, source);
+	find_used(relation, result);
 	return result;
 }
 
@@ -339,39 +331,61 @@ prepare_generated(Relation relation, CaptureSource *source, int column)
 }
 
 /*
- * Returns the columns that decide about some columns: themselves, or those
- * that they are generated from.
+ * Finds the columns of a table that a source's query reads, and which parts
+ * of rows depend on each.
  */
-static Bitmapset *
-used_columns(Relation relation, Bitmapset *attnums)
+static void
+find_used(Relation relation, CaptureSource *result)
 {
-	Bitmapset  *result = NULL;
+	TviewSource *source = result->source;
+	int			natts = RelationGetDescr(relation)->natts;
+	TviewParts *parts = palloc0(sizeof(TviewParts) * (natts + 1));
 	int			attnum = -1;
 
-	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
+	for (int i = 1; i <= natts && source->uses_all; i++)
+		use_column(relation, parts, i,
+				   tview_parts_of_column(result->def, source, 0));
+	while ((attnum = bms_next_member(source->used, attnum)) >= 0)
+		use_column(relation, parts,
+				   column_of(relation, source->relid, attnum),
+				   tview_parts_of_column(result->def, source, attnum));
+	result->used = palloc(sizeof(AttrNumber) * (natts + 1));
+	result->used_parts = palloc(sizeof(TviewParts) * (natts + 1));
+	for (int i = 1; i <= natts; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(relation),
-											  attnum - 1);
-		Bitmapset  *bases = NULL;
-		int			base = -1;
-
-		if (att->attisdropped)
+		if (parts[i] == 0)
 			continue;
-		if (att->attgenerated == '\0')
-		{
-			result = bms_add_member(result, attnum);
-			continue;
-		}
-		pull_varattnos(build_column_default(relation, attnum), 1, &bases);
-		while ((base = bms_next_member(bases, base)) >= 0)
-		{
-			if (base + FirstLowInvalidHeapAttributeNumber > 0)
-				result =
-					bms_add_member(result,
-								   base + FirstLowInvalidHeapAttributeNumber);
-		}
+		result->used[result->nused] = i;
+		result->used_parts[result->nused++] = parts[i];
 	}
-	return result;
+}
+
+/*
+ * Notes that parts of rows depend on a column: on itself, or if it is
+ * generated, on those that it is made of.
+ */
+static void
+use_column(Relation relation, TviewParts *parts, AttrNumber column,
+		   TviewParts column_parts)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(relation),
+										  column - 1);
+	Bitmapset  *bases = NULL;
+	int			base = -1;
+
+	if (att->attisdropped)
+		return;
+	if (att->attgenerated == '\0')
+	{
+		parts[column] |= column_parts;
+		return;
+	}
+	pull_varattnos(build_column_default(relation, column), 1, &bases);
+	while ((base = bms_next_member(bases, base)) >= 0)
+	{
+		if (base + FirstLowInvalidHeapAttributeNumber > 0)
+			parts[base + FirstLowInvalidHeapAttributeNumber] |= column_parts;
+	}
 }
 
 /*
@@ -585,34 +599,60 @@ capture_change(List *sources, TupleTableSlot *before, TupleTableSlot *after)
 	foreach(lc, sources)
 	{
 		CaptureSource *source = lfirst(lc);
+		TviewParts	parts = source->row_parts;
 
-		if (before && after && is_same(source, before, after))
-			continue;
-		if (source->pending == NULL)
-			source->pending = tview_queue_get(source->def, source->source);
-		if (source->pending->is_whole)
-			continue;
-		if (before && after && is_linked_alike(source, before, after))
+		if (before && after)
 		{
-			touch(source, after, false);
-			continue;
+			TviewParts	changed = changed_parts(source, before, after);
+
+			if (changed == 0)
+				continue;
+			if (is_linked_alike(source, before, after))
+			{
+				get_pending(source);
+				touch(source, after, false, changed);
+				continue;
+			}
+			parts |= changed;
 		}
+		get_pending(source);
 		/* a planted defect: where a row was is forgotten */
 		if (before && !(after && strcmp(tview_test_fault, "skip_old") == 0))
-			touch(source, before, false);
+			touch(source, before, false, parts);
 		if (after)
-			touch(source, after, true);
+			touch(source, after, true, parts);
 	}
 }
 
 /*
- * True when two versions of a row have the same values, bit by bit, in all
- * columns that a source uses.
+ * Finds what is pending for a source, once for a statement.
  */
-static bool
-is_same(CaptureSource *source, TupleTableSlot *a, TupleTableSlot *b)
+static void
+get_pending(CaptureSource *source)
 {
-	return is_same_in(a, b, source->nused, source->used);
+	if (source->pending == NULL)
+		source->pending = tview_queue_get(source->def, source->source);
+}
+
+/*
+ * Returns the parts of rows that depend on what differs between two versions
+ * of a row; none if all that the source uses is the same, bit by bit.
+ */
+static TviewParts
+changed_parts(CaptureSource *source, TupleTableSlot *a, TupleTableSlot *b)
+{
+	TviewParts	parts = 0;
+
+	for (int i = 0; i < source->nused && parts != TVIEW_ALL_PARTS; i++)
+	{
+		if ((source->used_parts[i] & ~parts) != 0 &&
+			!is_same_in(a, b, 1, &source->used[i]))
+			parts |= source->used_parts[i];
+	}
+	/* a planted defect: of several parts only one is refreshed */
+	if (strcmp(tview_test_fault, "skip_part") == 0)
+		parts &= ~parts + 1;
+	return parts;
 }
 
 /*
@@ -647,7 +687,7 @@ is_same_in(TupleTableSlot *a, TupleTableSlot *b, int nattnums,
 
 		if (a_isnull != b_isnull)
 			return false;
-		if (!a_isnull &&
+		if (!a_isnull && a_value != b_value &&
 			!datum_image_eq(a_value, b_value, att->attbyval, att->attlen))
 			return false;
 	}
@@ -655,15 +695,18 @@ is_same_in(TupleTableSlot *a, TupleTableSlot *b, int nattnums,
 }
 
 /*
- * Adds a touch of a source.
+ * Adds a touch of a source that affects some parts of rows.
  */
 static void
-touch(CaptureSource *source, TupleTableSlot *slot, bool is_new)
+touch(CaptureSource *source, TupleTableSlot *slot, bool is_new,
+	  TviewParts parts)
 {
 	int			ncolumns = source->source->ncolumns;
 	Datum		values[MaxHeapAttributeNumber];
 	bool		isnull[MaxHeapAttributeNumber];
 
+	if (source->pending->is_whole)
+		return;
 	for (int i = 0; i < ncolumns; i++)
 	{
 		AttrNumber	attnum = source->columns[i];
@@ -677,7 +720,7 @@ touch(CaptureSource *source, TupleTableSlot *slot, bool is_new)
 		if (!isnull[i])
 			values[i] = tview_touches_inline(values[i], att->attlen);
 	}
-	tview_queue_touch(source->pending, values, isnull, is_new);
+	tview_queue_touch(source->pending, values, isnull, is_new, parts);
 	if (source->context)
 		ResetExprContext(source->context);
 }

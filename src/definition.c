@@ -361,10 +361,10 @@ free_doomed(XactEvent event, void *arg)
 static void
 free_plans(TviewDef *def)
 {
+	ListCell   *lc;
+
 	for (int i = 0; i < def->nsources; i++)
 	{
-		ListCell   *lc;
-
 		foreach(lc, def->sources[i].routes)
 		{
 			for (int j = 0; j < TVIEW_SIZES; j++)
@@ -383,6 +383,11 @@ free_plans(TviewDef *def)
 	}
 	for (int i = 0; i < TVIEW_SIZES; i++)
 		tview_plan_free(def->stored_plans[i]);
+	foreach(lc, def->part_queries)
+	{
+		for (int i = 0; i < TVIEW_SIZES; i++)
+			tview_plan_free(((TviewPartQuery *) lfirst(lc))->plans[i]);
+	}
 	tview_plan_free(def->null_plan);
 }
 
@@ -395,11 +400,13 @@ free_plans(TviewDef *def)
 TviewDef *
 tview_definition_build(const TviewMeta *meta, bool has_index)
 {
+	static uint64 last_serial = 0;
 	TviewDef   *def = palloc0(sizeof(TviewDef));
 	Relation	tview = table_open(meta->tview, AccessShareLock);
 	Relation	view = relation_open(meta->view, AccessShareLock);
 	int			guc_level;
 
+	def->serial = ++last_serial;
 	def->tview = meta->tview;
 	def->view = meta->view;
 	def->owner = tview->rd_rel->relowner;
@@ -419,6 +426,9 @@ tview_definition_build(const TviewMeta *meta, bool has_index)
 	compat_restrict_search_path();
 	tview_routes_find(def, get_view_query(view));
 	AtEOXact_GUC(false, guc_level);
+	/* parts are read without the view, as whose owner it reads tables */
+	if (view->rd_rel->relowner != def->owner)
+		def->nparts = 0;
 	fill_dependencies(def);
 	relation_close(view, NoLock);
 	table_close(tview, NoLock);
@@ -641,6 +651,7 @@ copy_definition(const TviewDef *def)
 	copy->edges = palloc0(sizeof(TviewEdge) * (def->nedges + 1));
 	for (int i = 0; i < def->nedges; i++)
 		copy_edge(&copy->edges[i], &def->edges[i]);
+	copy->parts = copy_array(def->parts, sizeof(TviewPart) * def->nparts);
 	copy->settings = copyObject(def->settings);
 	copy->watched = list_copy(def->watched);
 	copy->dependencies = list_copy(def->dependencies);
@@ -659,6 +670,9 @@ copy_source(TviewSource *to, const TviewSource *from, int nscope)
 	to->alias = pstrdup(from->alias);
 	to->used = bms_copy(from->used);
 	to->linking = bms_copy(from->linking);
+	to->column_parts = copy_array(from->column_parts,
+								  sizeof(TviewParts) *
+									  (from->last_used + 1));
 	to->routes = NIL;
 	if (from->full_reason)
 		to->full_reason = pstrdup(from->full_reason);

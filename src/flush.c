@@ -75,6 +75,7 @@ static void flush_measured(TviewDef *def);
 static TviewCounts flush_tview(TviewDef *def);
 static bool touches_all(TviewDef *def, List *pending);
 static TviewKeys *find_scope(TviewDef *def, List *pending);
+static TviewParts touched_parts(TviewDef *def, List *pending);
 static void follow_routes(TviewDef *def, TviewPending *pending,
 						  TviewKeys *scope);
 static void follow_direct(TviewDef *def, TviewRoute *route,
@@ -164,7 +165,7 @@ tview_flush_refresh(TviewDef *def, TviewKeys *scope, bool force)
 		if (!tview_locks_begin(def, NIL, scope == NULL))
 			(void) tview_locks_keys(def, scope);
 		tview_snapshots_check(def, scope);
-		counts = scope ? tview_refresh_keys(def, scope) :
+		counts = scope ? tview_refresh_keys(def, scope, TVIEW_ALL_PARTS) :
 						 tview_refresh_all(def, force);
 	}
 	PG_CATCH();
@@ -548,7 +549,8 @@ flush_tview(TviewDef *def)
 			scope = find_scope(def, pending);
 	}
 	tview_snapshots_check(def, scope);
-	counts = scope ? tview_refresh_keys(def, scope) :
+	counts = scope ? tview_refresh_keys(def, scope,
+										touched_parts(def, pending)) :
 					 tview_refresh_all(def, false);
 	tview_queue_release(pending);
 	MemoryContextSwitchTo(caller);
@@ -591,6 +593,24 @@ find_scope(TviewDef *def, List *pending)
 			follow_routes(def, lfirst(lc), scope);
 	} while (tview_snapshots_turn());
 	return scope;
+}
+
+/*
+ * Returns the parts of rows that pending changes affect.
+ */
+static TviewParts
+touched_parts(TviewDef *def, List *pending)
+{
+	TviewParts	parts = 0;
+	ListCell   *lc;
+
+	foreach(lc, pending)
+	{
+		TviewPending *one = lfirst(lc);
+
+		parts |= one->serial == def->serial ? one->parts : TVIEW_ALL_PARTS;
+	}
+	return parts;
 }
 
 /*

@@ -101,6 +101,27 @@ typedef struct TviewHop
 	List	   *attnums;		/* int list: columns compared by equality */
 } TviewHop;
 
+/* A set of parts of a row, a bit each; see parts.c. */
+typedef uint64 TviewParts;
+#define TVIEW_ALL_PARTS PG_UINT64_MAX
+
+/* One part: a column of the view, or the value of a key of a document. */
+typedef struct TviewPart
+{
+	int			column;			/* of the view, from 0 */
+	int			arg;			/* document: the key's place among arguments */
+	TviewParts	bit;
+} TviewPart;
+#define TVIEW_WHOLE_COLUMN (-1)
+
+/* How some parts of rows are read. */
+typedef struct TviewPartQuery
+{
+	TviewParts	parts;
+	char	   *sql;			/* the query reduced to those, for FROM */
+	struct TviewPlan *plans[TVIEW_SIZES];	/* by number of scope values */
+} TviewPartQuery;
+
 /* One occurrence of a base relation in the query, views expanded. */
 typedef struct TviewSource
 {
@@ -110,6 +131,9 @@ typedef struct TviewSource
 	Bitmapset  *used;			/* columns the query reads; see below */
 	bool		uses_all;		/* a whole-row reference: every column */
 	Bitmapset  *linking;		/* columns that tie it to other sources */
+	TviewParts	row_parts;		/* what its rows affect, if there are parts */
+	int			last_used;		/* the highest of the used columns */
+	TviewParts *column_parts;	/* and its columns; 0: all of a row */
 	int			ncolumns;		/* columns that a touch remembers */
 	AttrNumber *columns;
 	TupleDesc	touch_desc;		/* row type of touches: just these columns */
@@ -181,6 +205,10 @@ typedef struct TviewDef
 	int			nedges;
 	TviewEdge  *edges;			/* in the order of locking */
 	bool		has_blind_edges;	/* not all steps of routes are edges */
+	int			nparts;			/* 0: rows are always read as a whole */
+	TviewPart  *parts;
+	List	   *part_queries;	/* of TviewPartQuery: those needed so far */
+	uint64		serial;			/* no other definition has it */
 	TviewOnError on_error;		/* what to do when its query fails */
 	char	   *channel;		/* to notify of changed rows, or NULL */
 	List	   *settings;		/* of DefElem: session settings to pin */
@@ -422,6 +450,17 @@ extern void tview_edges_require(TviewAnalysis *analysis, TviewDef *def);
 extern void tview_edges_finish(TviewAnalysis *analysis, TviewDef *def);
 extern char *tview_edges_words(const TviewDef *def, const TviewEdge *edge);
 
+/* in parts.c */
+extern void tview_parts_find(TviewAnalysis *analysis, TviewDef *def);
+extern TviewParts tview_parts_of_column(const TviewDef *def,
+										const TviewSource *source,
+										AttrNumber attnum);
+extern TviewParts tview_parts_of_rows(const TviewDef *def,
+									  const TviewSource *source);
+extern TviewPartQuery *tview_parts_query(TviewDef *def, TviewParts parts);
+extern bool tview_parts_complete(const TviewDef *def, TviewParts parts,
+								 TupleTableSlot *row, TupleTableSlot *stored);
+
 /* in capture.c */
 extern void tview_capture_start(struct PlannedStmt *plan);
 extern void tview_capture_reset(void);
@@ -457,6 +496,8 @@ typedef struct TviewPending
 	int			source;			/* and number of the source */
 	TviewTouches *touches;		/* the rows; NULL: all of them */
 	bool		is_whole;		/* all of them */
+	TviewParts	parts;			/* what the touches affect */
+	uint64		serial;			/* of the definition that says so */
 	Oid			relid;
 	int			ncolumns;
 	AttrNumber *columns;		/* of the relation, in the touches */
@@ -469,7 +510,8 @@ extern bool tview_queue_is_empty(void);
 extern TviewPending *tview_queue_get(const TviewDef *def,
 									 const TviewSource *source);
 extern void tview_queue_touch(TviewPending *pending, const Datum *values,
-							  const bool *isnull, bool is_new);
+							  const bool *isnull, bool is_new,
+							  TviewParts parts);
 extern void tview_queue_touch_all(TviewPending *pending);
 extern bool tview_queue_is_full(void);
 extern TviewDef *tview_queue_next(void);
@@ -519,7 +561,8 @@ extern bool tview_locks_keys(TviewDef *def, TviewKeys *scope);
 extern void tview_locks_reset(void);
 
 /* in read.c */
-extern Tuplestorestate *tview_read_view(TviewDef *def, TviewKeys *scope);
+extern Tuplestorestate *tview_read_view(TviewDef *def, TviewKeys *scope,
+										TviewPartQuery *query);
 extern Tuplestorestate *tview_read_stored(TviewDef *def, TviewKeys *scope);
 extern Tuplestorestate *tview_read_versions(TviewDef *def, TviewKeys *scope);
 extern bool tview_read_null_key(TviewDef *def);
@@ -528,7 +571,8 @@ extern char *tview_read_key_list(const TviewDef *def, const char *prefix);
 extern TupleDesc tview_read_key_desc(const TviewDef *def);
 
 /* in refresh.c */
-extern TviewCounts tview_refresh_keys(TviewDef *def, TviewKeys *scope);
+extern TviewCounts tview_refresh_keys(TviewDef *def, TviewKeys *scope,
+									  TviewParts parts);
 extern TviewCounts tview_refresh_all(TviewDef *def, bool force);
 
 /* in flush.c */
@@ -541,10 +585,11 @@ extern void tview_flush_install_hooks(void);
 /* in write.c */
 typedef struct TviewWriter TviewWriter;
 
-extern TviewWriter *tview_write_begin(TviewDef *def, bool force);
-extern void tview_write_row(TviewWriter *writer, TupleTableSlot *row);
+extern TviewWriter *tview_write_begin(TviewDef *def, TviewParts parts,
+									  bool force);
+extern bool tview_write_row(TviewWriter *writer, TupleTableSlot *row);
 extern void tview_write_delete(TviewWriter *writer, const Datum *key);
-extern TviewCounts tview_write_end(TviewWriter *writer);
+extern void tview_write_end(TviewWriter *writer, TviewCounts *counts);
 
 /* in notify.c */
 extern void tview_notify_row(const TviewDef *def, TupleTableSlot *before,
@@ -567,6 +612,7 @@ typedef struct TviewIdentity
 
 extern void tview_plan_become_owner(TviewIdentity *saved, Oid owner,
 									int sec_flags, List *settings);
+extern void tview_plan_lift_restriction(const TviewIdentity *saved);
 extern void tview_plan_leave_owner(const TviewIdentity *saved);
 extern uint64 tview_plan_command(const char *sql);
 extern List *tview_plan_strings(const char *sql);

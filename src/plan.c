@@ -76,6 +76,17 @@ tview_plan_become_owner(TviewIdentity *saved, Oid owner, int sec_flags,
 }
 
 /*
+ * Goes on as owner, but no longer in a security-restricted operation, in which
+ * deferred constraints could not be queued.
+ */
+void
+tview_plan_lift_restriction(const TviewIdentity *saved)
+{
+	SetUserIdAndSecContext(GetUserId(), saved->sec_context |
+											SECURITY_LOCAL_USERID_CHANGE);
+}
+
+/*
  * Ends what tview_plan_become_owner began.
  */
 void

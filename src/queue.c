@@ -92,6 +92,8 @@ tview_queue_get(const TviewDef *def, const TviewSource *source)
 	}
 	else if (!tview_queue_fits(entry->pending, def))
 		tview_queue_touch_all(entry->pending);
+	else if (entry->pending->serial != def->serial)
+		entry->pending->parts = TVIEW_ALL_PARTS;
 	return entry->pending;
 }
 
@@ -138,6 +140,7 @@ create_pending(const TviewDef *def, const TviewSource *source)
 	pending->tview = def->tview;
 	pending->source = source->number;
 	pending->relid = source->relid;
+	pending->serial = def->serial;
 	if (source->strategy == TVIEW_FULL)
 		pending->is_whole = true;
 	else
@@ -179,14 +182,16 @@ tview_queue_fits(const TviewPending *pending, const TviewDef *def)
 }
 
 /*
- * Adds a touch; see tview_touches_add.
+ * Adds a touch that affects some parts of rows; see tview_touches_add.
  */
 void
 tview_queue_touch(TviewPending *pending, const Datum *values,
-				  const bool *isnull, bool is_new)
+				  const bool *isnull, bool is_new, TviewParts parts)
 {
-	if (!pending->is_whole)
-		(void) tview_touches_add(pending->touches, values, isnull, is_new);
+	if (pending->is_whole)
+		return;
+	pending->parts |= parts;
+	(void) tview_touches_add(pending->touches, values, isnull, is_new);
 }
 
 /*
@@ -389,7 +394,11 @@ absorb(TviewPending *into, TviewPending *from)
 			   sizeof(AttrNumber) * from->ncolumns) != 0)
 		tview_queue_touch_all(into);
 	else
+	{
+		into->parts |= from->serial == into->serial ? from->parts :
+													  TVIEW_ALL_PARTS;
 		tview_touches_merge(into->touches, from->touches);
+	}
 	MemoryContextDelete(from->context);
 }
 

@@ -50,12 +50,15 @@ static ParamListInfo one_params(TviewKeys *scope, TviewKey *key);
 static ParamListInfo array_params(TviewKeys *scope);
 
 /*
- * Reads the view's rows for these scope values, or all.
+ * Reads the view's rows for these scope values, or all; with "query", only
+ * some parts of them.
  */
 Tuplestorestate *
-tview_read_view(TviewDef *def, TviewKeys *scope)
+tview_read_view(TviewDef *def, TviewKeys *scope, TviewPartQuery *query)
 {
-	return read_rows(def->plans, "*", def->view_name, def, scope);
+	if (query == NULL)
+		return read_rows(def->plans, "*", def->view_name, def, scope);
+	return read_rows(query->plans, "*", query->sql, def, scope);
 }
 
 /*

@@ -48,13 +48,14 @@ static TviewDef *named_tview(FunctionCallInfo fcinfo);
 static ArrayType *keys_in_type(TviewDef *def, ArrayType *array);
 static void compute_stats(TviewDef *def, const TviewCounts *counts);
 static double sampled_row_bytes(TviewDef *def, int64 rows);
-static TviewCounts refresh(TviewDef *def, TviewKeys *scope, bool force);
+static bool refresh(TviewDef *def, TviewKeys *scope, TviewParts parts,
+					bool force, TviewCounts *counts);
 static void begin_context(ErrorContextCallback *callback,
 						  RefreshContext *context);
 static void report_context(void *arg);
 static void see_rows(const TviewDef *def, Tuplestorestate *rows,
 					 TviewKeys *seen);
-static void write_rows(TviewWriter *writer, RefreshContext *context,
+static bool write_rows(TviewWriter *writer, RefreshContext *context,
 					   Tuplestorestate *rows);
 static void see_key(const TviewDef *def, TupleTableSlot *row, Datum *key,
 					TviewKeys *seen);
@@ -232,17 +233,26 @@ sampled_row_bytes(TviewDef *def, int64 rows)
 }
 
 /*
- * Refreshes the rows with these scope values.
+ * Refreshes the rows with these scope values, of which only some parts may
+ * have changed.
  */
 TviewCounts
-tview_refresh_keys(TviewDef *def, TviewKeys *scope)
+tview_refresh_keys(TviewDef *def, TviewKeys *scope, TviewParts parts)
 {
-	TviewCounts none = {0};
+	TviewCounts counts = {0};
+	uint64		position = 0;
+	TviewKey   *key;
 
 	if (tview_keys_count(scope) == 0 && !def->may_have_null_key)
-		return none;
+		return counts;
 	tview_stats_keys(tview_keys_count(scope));
-	return refresh(def, scope, false);
+	if (!refresh(def, scope, parts, false, &counts))
+	{
+		while ((key = tview_keys_each(scope, &position)) != NULL)
+			key->is_seen = false;
+		(void) refresh(def, scope, TVIEW_ALL_PARTS, false, &counts);
+	}
+	return counts;
 }
 
 /*
@@ -252,21 +262,24 @@ tview_refresh_keys(TviewDef *def, TviewKeys *scope)
 TviewCounts
 tview_refresh_all(TviewDef *def, bool force)
 {
-	TviewCounts counts;
+	TviewCounts counts = {0};
 
 	tview_stats_full();
 	(void) tview_locks_begin(def, NIL, true);
-	counts = refresh(def, NULL, force);
+	(void) refresh(def, NULL, TVIEW_ALL_PARTS, force, &counts);
 	if (tview_catalog_is_stale(def->tview))
 		tview_catalog_set_stale(def->tview, NULL);
 	return counts;
 }
 
 /*
- * Refreshes the rows with these scope values, or, without, all.
+ * Refreshes some parts of the rows with these scope values, or, without, all
+ * rows, and adds to counts.  False if a row was not stored that should be, and
+ * whole rows must be refreshed to get it.
  */
-static TviewCounts
-refresh(TviewDef *def, TviewKeys *scope, bool force)
+static bool
+refresh(TviewDef *def, TviewKeys *scope, TviewParts parts, bool force,
+		TviewCounts *counts)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
 											   "pg_tviews refresh",
@@ -277,8 +290,9 @@ refresh(TviewDef *def, TviewKeys *scope, bool force)
 	TviewIdentity identity;
 	Tuplestorestate *rows;
 	Tuplestorestate *stored = NULL;
+	TviewPartQuery *query = NULL;
 	TviewWriter *writer;
-	TviewCounts counts;
+	bool		is_complete;
 
 	context.def = def;
 	context.scope = scope;
@@ -289,18 +303,17 @@ refresh(TviewDef *def, TviewKeys *scope, bool force)
 							SECURITY_RESTRICTED_OPERATION |
 								SECURITY_LOCAL_USERID_CHANGE,
 							def->settings);
-	rows = tview_read_view(def, scope);
+	if (parts != TVIEW_ALL_PARTS)
+		query = tview_parts_query(def, parts);
+	rows = tview_read_view(def, scope, query);
 	if (scope && !def->scope_is_key)
 		stored = tview_read_stored(def, scope);
 	if (scope && def->may_have_null_key && tview_read_null_key(def))
 		ereport(ERROR,
 				(errcode(ERRCODE_TVIEW_REFRESH),
 				 errmsg("view %s returns a NULL key", def->view_name)));
-	tview_plan_leave_owner(&identity);
-
-	tview_plan_become_owner(&identity, def->owner,
-							SECURITY_LOCAL_USERID_CHANGE, NIL);
-	writer = tview_write_begin(def, force);
+	tview_plan_lift_restriction(&identity);
+	writer = tview_write_begin(def, query ? parts : TVIEW_ALL_PARTS, force);
 	if (scope)
 	{
 		TviewKeys  *seen = def->scope_is_key ? scope :
@@ -309,14 +322,14 @@ refresh(TviewDef *def, TviewKeys *scope, bool force)
 		/* what goes goes first, and may leave a unique value to another row */
 		see_rows(def, rows, seen);
 		delete_unseen(writer, &context, seen, stored);
-		write_rows(writer, &context, rows);
+		is_complete = write_rows(writer, &context, rows);
 	}
 	else
 	{
 		delete_gone(writer, &context, rows);
-		write_rows(writer, &context, rows);
+		is_complete = write_rows(writer, &context, rows);
 	}
-	counts = tview_write_end(writer);
+	tview_write_end(writer, counts);
 	tview_plan_leave_owner(&identity);
 
 	/* they may have files, which no memory context closes */
@@ -328,7 +341,7 @@ refresh(TviewDef *def, TviewKeys *scope, bool force)
 	error_context_stack = callback.previous;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
-	return counts;
+	return is_complete;
 }
 
 /*
@@ -397,9 +410,10 @@ see_rows(const TviewDef *def, Tuplestorestate *rows, TviewKeys *seen)
 }
 
 /*
- * Writes the rows that the view has returned.
+ * Writes the rows that the view has returned; false when one of them could not
+ * be completed.
  */
-static void
+static bool
 write_rows(TviewWriter *writer, RefreshContext *context,
 		   Tuplestorestate *rows)
 {
@@ -407,6 +421,7 @@ write_rows(TviewWriter *writer, RefreshContext *context,
 	TupleTableSlot *row = MakeSingleTupleTableSlot(def->view_desc,
 												   &TTSOpsMinimalTuple);
 	Datum	   *key = palloc(sizeof(Datum) * def->nkeys);
+	bool		is_complete = true;
 
 	/* a query may have read it meanwhile, by a read pointer of its own */
 	tuplestore_select_read_pointer(rows, 0);
@@ -416,10 +431,11 @@ write_rows(TviewWriter *writer, RefreshContext *context,
 		CHECK_FOR_INTERRUPTS();
 		see_key(def, row, key, NULL);
 		context->key = key;
-		tview_write_row(writer, row);
+		is_complete = tview_write_row(writer, row) && is_complete;
 		context->key = NULL;
 	}
 	ExecDropSingleTupleTableSlot(row);
+	return is_complete;
 }
 
 /*

@@ -128,6 +128,7 @@ tview_routes_find(TviewDef *def, Query *query)
 	tview_analyze_reduce(analysis, key_resnos);
 	tview_sources_check(analysis);
 	tview_sources_fill(analysis, def);
+	tview_parts_find(analysis, def);
 
 	if (!tview_scope_choose(analysis, def))
 	{

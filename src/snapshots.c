@@ -90,7 +90,7 @@ tview_snapshots_check(TviewDef *def, TviewKeys *scope)
 								SECURITY_RESTRICTED_OPERATION |
 									SECURITY_LOCAL_USERID_CHANGE,
 								def->settings);
-		rows[i] = tview_read_view(def, scope);
+		rows[i] = tview_read_view(def, scope, NULL);
 		versions[i] = tview_read_versions(def, scope);
 		tview_plan_leave_owner(&identity);
 		PopActiveSnapshot();

@@ -44,6 +44,7 @@
 struct TviewWriter
 {
 	TviewDef   *def;
+	TviewParts	parts;			/* what rows come with */
 	bool		force;			/* write even what has not changed */
 	Relation	relation;
 	Relation	index;
@@ -65,6 +66,7 @@ static void prepare_key(TviewWriter *writer, int column);
 static void prepare_defaults(TviewWriter *writer);
 static bool is_view_column(const TviewDef *def, AttrNumber attnum);
 static bool find_stored(TviewWriter *writer, const Datum *key);
+static bool complete_row(TviewWriter *writer, TupleTableSlot *row);
 static bool is_equal(TviewWriter *writer, TupleTableSlot *stored,
 					 TupleTableSlot *row);
 static void check_written(TviewWriter *writer, TupleTableSlot *row);
@@ -78,14 +80,15 @@ static void fill_view_columns(TviewWriter *writer, TupleTableSlot *row);
 static void fill_default(TviewWriter *writer, int column);
 
 /*
- * Begins to write to a TVIEW.
+ * Begins to write rows to a TVIEW of which some parts have been read.
  */
 TviewWriter *
-tview_write_begin(TviewDef *def, bool force)
+tview_write_begin(TviewDef *def, TviewParts parts, bool force)
 {
 	TviewWriter *writer = palloc0(sizeof(TviewWriter));
 
 	writer->def = def;
+	writer->parts = parts;
 	writer->force = force;
 	writer->row_key = palloc0(sizeof(Datum) * def->nkeys);
 	open_target(writer);
@@ -204,9 +207,10 @@ is_view_column(const TviewDef *def, AttrNumber attnum)
 }
 
 /*
- * Makes the stored row of a key what the view has returned.
+ * Makes the stored row of a key what the view has returned.  False when no row
+ * is stored that would complete it.
  */
-void
+bool
 tview_write_row(TviewWriter *writer, TupleTableSlot *row)
 {
 	TviewDef   *def = writer->def;
@@ -216,11 +220,37 @@ tview_write_row(TviewWriter *writer, TupleTableSlot *row)
 	for (int i = 0; i < def->nkeys; i++)
 		writer->row_key[i] = row->tts_values[def->key_attnums[i] - 1];
 	if (!find_stored(writer, writer->row_key))
+	{
+		if (writer->parts != TVIEW_ALL_PARTS)
+			return false;
 		insert_row(writer, row);
-	else if (writer->force || !is_equal(writer, writer->stored, row))
+		return true;
+	}
+	if (writer->parts != TVIEW_ALL_PARTS && !complete_row(writer, row))
+		return false;
+	if (writer->force || !is_equal(writer, writer->stored, row))
 		update_row(writer, row);
 	else
 		writer->counts.unchanged++;
+	return true;
+}
+
+/*
+ * Completes a row by what is stored; false if that is not as it should be.
+ */
+static bool
+complete_row(TviewWriter *writer, TupleTableSlot *row)
+{
+	ExprContext *context = GetPerTupleExprContext(writer->estate);
+	MemoryContext old =
+		MemoryContextSwitchTo(context->ecxt_per_tuple_memory);
+	bool		is_complete;
+
+	slot_getallattrs(writer->stored);
+	is_complete = tview_parts_complete(writer->def, writer->parts, row,
+									   writer->stored);
+	MemoryContextSwitchTo(old);
+	return is_complete;
 }
 
 /*
@@ -240,11 +270,11 @@ tview_write_delete(TviewWriter *writer, const Datum *key)
 }
 
 /*
- * Ends the writing: fires AFTER triggers, closes the table, and returns what
- * has been done.
+ * Ends the writing: fires AFTER triggers, closes the table, and adds what has
+ * been done to counts.
  */
-TviewCounts
-tview_write_end(TviewWriter *writer)
+void
+tview_write_end(TviewWriter *writer, TviewCounts *counts)
 {
 	AfterTriggerEndQuery(writer->estate);
 	index_endscan(writer->scan);
@@ -256,7 +286,10 @@ tview_write_end(TviewWriter *writer)
 	ExecCloseRangeTableRelations(writer->estate);
 	FreeExecutorState(writer->estate);
 	table_close(writer->relation, NoLock);
-	return writer->counts;
+	counts->inserted += writer->counts.inserted;
+	counts->updated += writer->counts.updated;
+	counts->deleted += writer->counts.deleted;
+	counts->unchanged += writer->counts.unchanged;
 }
 
 /*
@@ -291,6 +324,7 @@ is_equal(TviewWriter *writer, TupleTableSlot *stored, TupleTableSlot *row)
 		if (row->tts_isnull[i] != stored->tts_isnull[column])
 			return false;
 		if (!row->tts_isnull[i] &&
+			row->tts_values[i] != stored->tts_values[column] &&
 			!datum_image_eq(row->tts_values[i], stored->tts_values[column],
 							att->attbyval, att->attlen))
 			return false;
