@@ -40,11 +40,10 @@ sub follow
 sub shop
 {
 	my ($name, %opt) = @_;
-	my $version = delete $opt{version};
 	my $node = TviewCluster->fresh($name, bare => 1, %opt);
 
 	$node->sql('CREATE DATABASE shop');
-	fill($node, 'shop', $version);
+	fill($node, 'shop');
 	return $node;
 }
 
@@ -141,33 +140,78 @@ my $sockets = scratch('copy');
 follow($node, 'upgrade/postgresql/testing-upgrade.md',
 	{ OLD_BIN => $bin, COPY => $node->basedir . '/copy', COPY_SOCKETS => $sockets, COPY_PORT => 5499 });
 alive($node, 'rehearsal');
-$node->stop;
 
 # pg_tviews: a patch version and back; then 0.1 to 0.2, and back in both ways.
-$node = shop('extension', version => '0.1.0');
-my %extension = (BIN => $bin, FROM => '0.1.0', TARGET => '0.1.1', BACKUP => scratch('patch'));
+$node->sql('CREATE DATABASE old');
+fill($node, 'old', '0.1.0');
+my %extension = (BIN => $bin, FROM => '0.1.0', TARGET => '0.1.1', BACKUP => scratch('patch'),
+	PGDATABASE => 'old');
 my $patch = 'upgrade/extension/extension-minor-update.md';
 follow($node, $patch, \%extension, 'Prepare', 'Update', 'Validation', 'Watching versions');
-alive($node, 'patch version');
+alive($node, 'patch version', 'old');
 follow($node, $patch, \%extension, 'Rollback');
-alive($node, 'patch version, and back');
-is($node->sql('SELECT pg_tviews_version()', 'shop'), '0.1.0', 'version after the rollback');
+alive($node, 'patch version, and back', 'old');
+is($node->sql('SELECT pg_tviews_version()', 'old'), '0.1.0', 'version after the rollback');
+
+# What the scripts' exit statuses say, beside the 0 that the guides rely on.
+sub exits
+{
+	my ($status, $name, $db, @command) = @_;
+	my $script = "$guides/" . ($command[-1] =~ /^(?:health-check)/ ? 'runbooks/scripts' : 'upgrade/scripts') . "/$command[-1]";
+
+	$script = "$top/docs/upgrade/$command[-1]" if $command[-1] =~ /^0\.1/;
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $ENV{WRONG_PORT} // $node->port, PGDATABASE => $db);
+	pop @command;
+	IPC::Run::run([ $script =~ /sql$/ ? ('psql', '-X', @command, '-f', $script) : ($script, @command) ],
+		'<', \undef, '>', '/dev/null', '2>', '/dev/null');
+	is($? >> 8, $status, "exit status of " . ($script =~ s{.*/}{}r) . ": $name");
+	return;
+}
+
+foreach my $script ('pre-upgrade-checks.sh', 'post-upgrade-validation.sql', 'upgrade-extension.sql', 'health-check.sql',
+	'0.1-to-0.2-migration.sql')
+{
+	local $ENV{WRONG_PORT} = 1;
+	exits(2, 'no server', 'old', $script);
+	delete $ENV{WRONG_PORT};
+	exits($script =~ /sh$/ ? 1 : 3, 'no extension', 'template1', $script);
+}
+exits(2, 'no such option', 'old', '--what', 'pre-upgrade-checks.sh');
+exits(0, 'a backup', 'old', '--backup', $0, '--max-age', 1000000, 'pre-upgrade-checks.sh');
+exits(1, 'no backup', 'old', '--backup', '/nonexistent', 'pre-upgrade-checks.sh');
+exits(3, 'strict', 'old', '-v', 'strict=1', 'health-check.sql');
+exits(3, 'another version', 'old', '-v', 'expected_version=9.9', 'post-upgrade-validation.sql');
+exits(3, 'another number', 'old', '-v', 'expected_tviews=9', 'post-upgrade-validation.sql');
+exits(3, 'no such version', 'old', '-v', 'target=9.9', 'upgrade-extension.sql');
+exits(0, 'already there', 'old', '-v', 'target=0.1.0', 'upgrade-extension.sql');
+$node->sql('SET client_min_messages = error; ALTER TABLE tb_user DISABLE TRIGGER pg_tviews_update', 'old');
+exits(1, 'a disabled trigger', 'old', 'pre-upgrade-checks.sh');
+exits(3, 'a disabled trigger', 'old', $_) foreach 'health-check.sql', 'post-upgrade-validation.sql', '0.1-to-0.2-migration.sql';
+is($node->sql('SELECT pg_tviews_version()', 'old'), '0.1.0', 'and nothing has changed');
+$node->sql('ALTER TABLE tb_user ENABLE TRIGGER pg_tviews_update', 'old');
 
 my $code = scratch('code');
 append_to_file("$code/job.sql", "SELECT 1;\nSELECT pg_tviews_refresh_one('post', 42);\n");
 $node->sql(q{CREATE FUNCTION nightly() RETURNS bigint LANGUAGE sql
-	AS 'SELECT pg_tviews_refresh_all()'}, 'shop');
-%extension = (BIN => $bin, FROM => '0.1.0', CODE => $code, BACKUP => scratch('migration'));
+	AS 'SELECT pg_tviews_refresh_all()'}, 'old');
+%extension = (BIN => $bin, FROM => '0.1.0', CODE => $code, BACKUP => scratch('migration'),
+	PGDATABASE => 'old');
 my $migration = 'upgrade/extension/0.1-to-0.2-migration.md';
 follow($node, $migration, \%extension, 'Prepare', 'Migrate', 'Validation');
 like(slurp_file("$extension{BACKUP}/code-to-change"), qr/^\S+job.sql:2:/, 'finds what has to change');
-alive($node, '0.1 to 0.2');
+alive($node, '0.1 to 0.2', 'old');
 follow($node, $migration, \%extension, 'Back by restore');
-alive($node, '0.1 to 0.2, and back by restore', 'shop_former');
-$node->sql('DROP DATABASE shop_former');
+alive($node, '0.1 to 0.2, and back by restore', 'old_former');
+$node->sql('DROP DATABASE old_former');
 follow($node, $migration, \%extension, 'Back by update');
-alive($node, '0.1 to 0.2, and back by update');
-is($node->sql('SELECT pg_tviews_version()', 'shop'), '0.1.0', 'version after the rollback');
+alive($node, '0.1 to 0.2, and back by update', 'old');
+is($node->sql('SELECT pg_tviews_version()', 'old'), '0.1.0', 'version after the rollback');
+$node->sql('CREATE DATABASE rust');
+$node->load_kit('rust');
+$node->sql(slurp_file("$top/test/rust/old.sql"), 'rust');
+follow($node, $migration, { %extension, PGDATABASE => 'rust' }, 'From the implementation in Rust');
+$node->sql(q{UPDATE tb_user SET name = name || '!'}, 'rust');
+$node->checked(2, 'taken over: maintained', 'rust');
 $node->stop;
 
 # Troubleshooting: each issue is caused, and repaired by what the page says.
@@ -312,6 +356,8 @@ measure('Measure 5: pg_tviews has to go');
 is($node->sql(q{UPDATE tb_user SET name = 'free'; SELECT to_regclass('tv_user')}, 'shop'), '', 'measure 5');
 measure('Back from measure 5', 'Validation');
 unharmed('measure 5, and back');
+measure('Measure 6: all of it anew');
+unharmed('measure 6');
 $node->stop;
 
 # Disasters: backups, then a loss, then the way back.
@@ -367,6 +413,10 @@ foreach my $page (sort @pages)
 	if ($page =~ m{^$guides/upgrade/})
 	{
 		like($text, qr/^## \Q$_\E/m, "$name: $_") foreach 'Prerequisites', 'Rollback', 'Success Criteria';
+	}
+	foreach my $link ($text =~ /\]\(([^)#:]+)(?:#[^)]*)?\)/g)
+	{
+		ok(-e dirname($page) . "/$link", "$name: $link is there") if $page =~ m{^$guides/(?:upgrade|disaster|runbooks/04)};
 	}
 	next unless $text =~ /^## Parameters$/m;
 	foreach my $line (split /\n/, `perl "$top/test/guide" --list "$page"`)
