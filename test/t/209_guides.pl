@@ -369,7 +369,7 @@ my %disaster = (BIN => $bin, DATA => $node->data_dir, BACKUP => scratch('backups
 	TVIEW => 'public.tv_post');
 follow($node, $disaster, \%disaster, 'Archive the WAL', 'Base backup, weekly');
 alive($node, 'archiving');
-follow($node, $disaster, \%disaster, 'Dump, daily', 'Before a risk: a named point', 'Is the archive complete?');
+follow($node, $disaster, \%disaster, 'Dump, daily', 'Before a risk: a named point');
 my $rows = 'SELECT pk_user, name, posts FROM tv_user ORDER BY 1';
 my $before = $node->sql($rows, 'shop');
 $node->sql(q{DROP TABLE tv_post; UPDATE tb_user SET name = 'lost'; DELETE FROM tb_post}, 'shop');
