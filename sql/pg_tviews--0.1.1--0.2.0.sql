@@ -197,6 +197,31 @@ COMMENT ON VIEW pg_tviews_locks IS 'locks that refreshes hold or wait for';
 
 GRANT SELECT ON pg_tviews_metadata, pg_tviews_metrics, pg_tviews_locks TO PUBLIC;
 
+-- How far the filling or refreshing of large TVIEWs is.
+CREATE FUNCTION pg_tviews_get_progress(
+	OUT pid integer,
+	OUT tview oid,
+	OUT phase text,
+	OUT rows_done bigint,
+	OUT rows_total bigint)
+RETURNS SETOF record
+LANGUAGE c
+AS 'MODULE_PATHNAME';
+
+COMMENT ON FUNCTION pg_tviews_get_progress() IS 'how far the filling or refreshing of TVIEWs is, for the view of that';
+
+CREATE VIEW pg_tviews_progress AS
+SELECT p.pid,
+	p.tview::regclass AS tview,
+	p.phase,
+	p.rows_done,
+	p.rows_total
+FROM @extschema@.pg_tviews_get_progress() p;
+
+COMMENT ON VIEW pg_tviews_progress IS 'how far the filling or refreshing of TVIEWs is';
+
+GRANT SELECT ON pg_tviews_progress TO PUBLIC;
+
 CREATE FUNCTION pg_tviews_explain_text(tview_name text)
 RETURNS SETOF text
 LANGUAGE c STABLE STRICT

@@ -3,6 +3,8 @@
  */
 \echo Use "ALTER EXTENSION pg_tviews UPDATE TO '0.1.1'" to load this file. \quit
 
+DROP VIEW pg_tviews_progress;
+DROP FUNCTION pg_tviews_get_progress();
 DROP VIEW pg_tviews_locks;
 DROP FUNCTION pg_tviews_lock_words(oid, smallint);
 DROP VIEW pg_tviews_metrics;

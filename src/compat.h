@@ -21,6 +21,7 @@
 #include "optimizer/optimizer.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
+#include "utils/backend_status.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 
@@ -226,6 +227,20 @@ compat_named_segment(const char *name, size_t size,
 	return GetNamedDSMSegment(name, size, init_callback, found);
 #else
 	return NULL;
+#endif
+}
+
+/*
+ * What another backend does, by a number from 1 on: 16 gave the function
+ * another name (commit d7e39d72c).
+ */
+static inline LocalPgBackendStatus *
+compat_local_backend(int number)
+{
+#if PG_VERSION_NUM >= 160000
+	return pgstat_get_local_beentry_by_index(number);
+#else
+	return pgstat_fetch_stat_local_beentry(number);
 #endif
 }
 

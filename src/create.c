@@ -49,7 +49,6 @@ static List *column_names(Oid relid);
 static char *column_list(List *names);
 static void check_key_columns(Oid tview, Oid view, List *key_columns);
 static void add_updated_at(Oid tview);
-static void fill_table(Oid tview, Oid view, List *settings);
 static void add_key(Oid tview, List *key_columns);
 static List *index_columns(Relation index);
 static void check_keys(Oid tview, List *key_columns);
@@ -133,7 +132,7 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 				  bool is_filled)
 {
 	TviewMeta	meta = {0};
-	const TviewDef *def;
+	TviewDef   *def;
 
 	meta.tview = tview;
 	meta.view = view;
@@ -144,13 +143,13 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 	meta.options = tview_options_change(tview_options_default(), options);
 
 	check_key_columns(tview, view, key_columns);
+	add_updated_at(tview);
 	def = tview_definition_build(&meta, false);
 	tview_alter_check_persistence(def);
 	tview_create_add_triggers(def);
 	tview_advice_report(def);
-	add_updated_at(tview);
 	if (!is_filled)
-		fill_table(tview, view, tview_options_settings(meta.options));
+		tview_fill(def);
 	add_key(tview, key_columns);
 	add_indexes(tview, view);
 	tview_triggers_add_guard(tview);
@@ -453,24 +452,6 @@ add_updated_at(Oid tview)
 								" DEFAULT pg_catalog.now()",
 								tview_names_qualified(tview),
 								quote_identifier(TVIEW_UPDATED_AT)));
-}
-
-/*
- * Fills the empty table from the view: as its owner, with the settings and
- * restrictions that every later refresh will have.
- */
-static void
-fill_table(Oid tview, Oid view, List *settings)
-{
-	char	   *columns = column_list(column_names(view));
-	TviewIdentity saved;
-
-	tview_plan_become_owner(&saved, GetUserId(),
-							SECURITY_RESTRICTED_OPERATION, settings);
-	tview_plan_command(psprintf("INSERT INTO %s (%s) SELECT %s FROM %s",
-								tview_names_qualified(tview), columns, columns,
-								tview_names_qualified(view)));
-	tview_plan_leave_owner(&saved);
 }
 
 /*

@@ -647,6 +647,7 @@ follow_direct(TviewDef *def, TviewRoute *route, TviewPending *pending,
 
 	while (tview_touches_each(pending->touches, &position, slot, NULL))
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < def->nscope; i++)
 			values[i] = slot_getattr(slot, route->direct[i] + 1, &isnull[i]);
 		(void) tview_keys_add(scope, values, isnull);
@@ -669,6 +670,7 @@ follow_query(TviewDef *def, TviewRoute *route, TviewPending *pending,
 						found);
 	while (tuplestore_gettupleslot(found, true, false, slot))
 	{
+		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		(void) tview_keys_add(scope, slot->tts_values, slot->tts_isnull);
 	}

@@ -249,6 +249,7 @@ tview_locks_keys(TviewDef *def, TviewKeys *scope)
 	qsort(hashes, count, sizeof(uint32), compare_hashes);
 	for (uint64 i = 0; i < count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!take(def->tview, LOCK_KEY, hashes[i], ExclusiveLock))
 		{
 			escalate(def);
@@ -394,6 +395,7 @@ start_walks(Locking *locking, List *pending)
 
 		while (tview_touches_each(one->touches, &position, slot, &is_new))
 		{
+			CHECK_FOR_INTERRUPTS();
 			slot_getallattrs(slot);
 			if (is_new && !is_fault("no_reader"))
 				(void) tview_touches_add(rows, slot->tts_values,
@@ -481,6 +483,7 @@ collect_values(TviewEdge *edge, bool is_reader, const TviewTouches *touches,
 	{
 		uint32		hash;
 
+		CHECK_FOR_INTERRUPTS();
 		ResetExprContext(context);
 		if (hash_value(edge, states,
 					   is_reader ? edge->to_hashes : edge->from_hashes,
@@ -617,6 +620,7 @@ walk_edge(Locking *locking, TviewEdge *edge)
 						locking->walks[edge->to].rows, found);
 	while (tuplestore_gettupleslot(found, true, false, slot))
 	{
+		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		if (tview_touches_add_row(walk->rows, slot, true))
 			walk->has_more = true;

@@ -19,6 +19,7 @@
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
 #include "portability/instr_time.h"
+#include "tcop/dest.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
@@ -560,9 +561,40 @@ extern bool tview_locks_links(TviewDef *def, List *pending);
 extern bool tview_locks_keys(TviewDef *def, TviewKeys *scope);
 extern void tview_locks_reset(void);
 
+/* in progress.c */
+
+/* What is being done to a TVIEW. */
+typedef enum TviewPhase
+{
+	TVIEW_PHASE_FILLING,
+	TVIEW_PHASE_COMPUTING,
+	TVIEW_PHASE_DELETING,
+	TVIEW_PHASE_WRITING,
+} TviewPhase;
+
+/* How far it is. */
+typedef struct TviewProgress
+{
+	Oid			tview;
+	bool		is_reported;
+	TviewPhase	phase;
+	int64		done;			/* rows */
+	int64		total;			/* about how many; 0: not known */
+} TviewProgress;
+
+extern void tview_progress_begin(TviewProgress *progress, Oid tview,
+								 bool is_large);
+extern void tview_progress_phase(TviewProgress *progress, TviewPhase phase,
+								 double total);
+extern void tview_progress_row(TviewProgress *progress);
+extern void tview_progress_end(TviewProgress *progress);
+extern DestReceiver *tview_progress_receiver(TviewProgress *progress,
+											 DestReceiver *inner);
+
 /* in read.c */
 extern Tuplestorestate *tview_read_view(TviewDef *def, TviewKeys *scope,
-										TviewPartQuery *query);
+										TviewPartQuery *query,
+										TviewProgress *progress);
 extern Tuplestorestate *tview_read_stored(TviewDef *def, TviewKeys *scope);
 extern Tuplestorestate *tview_read_versions(TviewDef *def, TviewKeys *scope);
 extern bool tview_read_null_key(TviewDef *def);
@@ -635,6 +667,10 @@ extern TviewPlan *tview_plan_prepare(const char *sql, int nargs, Oid *argtypes,
 									 const TviewRows *rows, bool replan);
 extern void tview_plan_run(TviewPlan *plan, ParamListInfo params,
 						   const TviewRows *rows, Tuplestorestate *result);
+extern DestReceiver *tview_plan_receiver(Tuplestorestate *result);
+extern void tview_plan_run_into(TviewPlan *plan, ParamListInfo params,
+								const TviewRows *rows, DestReceiver *receiver);
+extern double tview_plan_estimate(TviewPlan *plan);
 extern void tview_plan_free(TviewPlan *plan);
 
 /* in names.c */
@@ -667,6 +703,9 @@ extern Query *tview_create_view_query(Oid view);
 extern List *tview_create_primary_key(Oid relid);
 extern bool tview_create_has_key(Oid tview, List *key_columns);
 extern void tview_create_add_triggers(const TviewDef *def);
+
+/* in fill.c */
+extern void tview_fill(TviewDef *def);
 
 /* in alter.c */
 extern void tview_alter_query(Oid tview);

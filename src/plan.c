@@ -22,9 +22,11 @@
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
+#include "nodes/plannodes.h"
 #include "tcop/dest.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
@@ -240,12 +242,35 @@ void
 tview_plan_run(TviewPlan *plan, ParamListInfo params, const TviewRows *rows,
 			   Tuplestorestate *result)
 {
+	DestReceiver *receiver = tview_plan_receiver(result);
+
+	tview_plan_run_into(plan, params, rows, receiver);
+	receiver->rDestroy(receiver);
+}
+
+/*
+ * Returns a receiver that puts rows into a tuplestore.
+ */
+DestReceiver *
+tview_plan_receiver(Tuplestorestate *result)
+{
 	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
-	SPIExecuteOptions options = {0};
-	int			code;
 
 	SetTuplestoreDestReceiverParams(receiver, result, CurrentMemoryContext,
 									false, NULL, NULL);
+	return receiver;
+}
+
+/*
+ * The same for any receiver.
+ */
+void
+tview_plan_run_into(TviewPlan *plan, ParamListInfo params,
+					const TviewRows *rows, DestReceiver *receiver)
+{
+	SPIExecuteOptions options = {0};
+	int			code;
+
 	options.params = params;
 	options.read_only = true;
 	options.dest = receiver;
@@ -257,7 +282,25 @@ tview_plan_run(TviewPlan *plan, ParamListInfo params, const TviewRows *rows,
 		tview_internal_error("SPI_execute_plan_extended failed: %s",
 							 SPI_result_code_string(code));
 	finish_spi();
-	receiver->rDestroy(receiver);
+}
+
+/*
+ * Returns about how many rows a plan without parameters returns.
+ */
+double
+tview_plan_estimate(TviewPlan *plan)
+{
+	CachedPlan *cached;
+	double		rows;
+
+	connect_spi();
+	cached = SPI_plan_get_cached_plan(plan->plan);
+	if (cached == NULL)
+		tview_internal_error("plan of a query is not one plan");
+	rows = linitial_node(PlannedStmt, cached->stmt_list)->planTree->plan_rows;
+	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	finish_spi();
+	return rows;
 }
 
 /*

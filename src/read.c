@@ -36,11 +36,11 @@ enum
 
 static Tuplestorestate *read_rows(TviewPlan **plans, const char *columns,
 								  const char *from, TviewDef *def,
-								  TviewKeys *scope);
+								  TviewKeys *scope, TviewProgress *progress);
 static int	size_of(TviewKeys *scope);
 static bool has_arrays(TviewKeys *scope);
 static void run_one_by_one(TviewDef *def, TviewPlan **plans, char *sql,
-						   TviewKeys *scope, Tuplestorestate *rows);
+						   TviewKeys *scope, DestReceiver *receiver);
 static TviewPlan *prepare(TviewPlan **plan, const char *sql, int size,
 						  TviewKeys *scope);
 static char *read_sql(const char *columns, const char *from,
@@ -54,11 +54,13 @@ static ParamListInfo array_params(TviewKeys *scope);
  * some parts of them.
  */
 Tuplestorestate *
-tview_read_view(TviewDef *def, TviewKeys *scope, TviewPartQuery *query)
+tview_read_view(TviewDef *def, TviewKeys *scope, TviewPartQuery *query,
+				TviewProgress *progress)
 {
 	if (query == NULL)
-		return read_rows(def->plans, "*", def->view_name, def, scope);
-	return read_rows(query->plans, "*", query->sql, def, scope);
+		return read_rows(def->plans, "*", def->view_name, def, scope,
+						 progress);
+	return read_rows(query->plans, "*", query->sql, def, scope, progress);
 }
 
 /*
@@ -68,7 +70,7 @@ Tuplestorestate *
 tview_read_stored(TviewDef *def, TviewKeys *scope)
 {
 	return read_rows(def->stored_plans, tview_read_key_list(def, "v."),
-					 def->name, def, scope);
+					 def->name, def, scope, NULL);
 }
 
 /*
@@ -77,7 +79,8 @@ tview_read_stored(TviewDef *def, TviewKeys *scope)
 Tuplestorestate *
 tview_read_versions(TviewDef *def, TviewKeys *scope)
 {
-	return read_rows(def->version_plans, "v.ctid", def->name, def, scope);
+	return read_rows(def->version_plans, "v.ctid", def->name, def, scope,
+					 NULL);
 }
 
 /*
@@ -85,9 +88,11 @@ tview_read_versions(TviewDef *def, TviewKeys *scope)
  */
 static Tuplestorestate *
 read_rows(TviewPlan **plans, const char *columns, const char *from,
-		  TviewDef *def, TviewKeys *scope)
+		  TviewDef *def, TviewKeys *scope, TviewProgress *progress)
 {
 	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	DestReceiver *receiver =
+		tview_progress_receiver(progress, tview_plan_receiver(rows));
 	int			size = size_of(scope);
 	ParamListInfo params = NULL;
 	uint64		position = 0;
@@ -95,7 +100,8 @@ read_rows(TviewPlan **plans, const char *columns, const char *from,
 	if (size != SIZE_ALL && size != SIZE_ONE && !has_arrays(scope))
 	{
 		run_one_by_one(def, plans, read_sql(columns, from, def, SIZE_ONE),
-					   scope, rows);
+					   scope, receiver);
+		receiver->rDestroy(receiver);
 		return rows;
 	}
 	if (plans[size] == NULL)
@@ -105,7 +111,11 @@ read_rows(TviewPlan **plans, const char *columns, const char *from,
 		params = one_params(scope, tview_keys_each(scope, &position));
 	else if (size != SIZE_ALL)
 		params = array_params(scope);
-	tview_plan_run(plans[size], params, NULL, rows);
+	else if (progress && progress->is_reported)
+		tview_progress_phase(progress, TVIEW_PHASE_COMPUTING,
+							 tview_plan_estimate(plans[size]));
+	tview_plan_run_into(plans[size], params, NULL, receiver);
+	receiver->rDestroy(receiver);
 	return rows;
 }
 
@@ -173,14 +183,17 @@ has_arrays(TviewKeys *scope)
  */
 static void
 run_one_by_one(TviewDef *def, TviewPlan **plans, char *sql, TviewKeys *scope,
-			   Tuplestorestate *rows)
+			   DestReceiver *receiver)
 {
 	TviewPlan  *plan = prepare(&plans[SIZE_ONE], sql, SIZE_ONE, scope);
 	uint64		position = 0;
 	TviewKey   *key;
 
 	while ((key = tview_keys_each(scope, &position)) != NULL)
-		tview_plan_run(plan, one_params(scope, key), NULL, rows);
+	{
+		CHECK_FOR_INTERRUPTS();
+		tview_plan_run_into(plan, one_params(scope, key), NULL, receiver);
+	}
 }
 
 /*

@@ -36,12 +36,16 @@
 /* How many keys an error's context names. */
 #define CONTEXT_KEYS 5
 
+/* With more keys the progress of a refresh is reported. */
+#define LARGE_SCOPE 1000
+
 /* What the error context shows. */
 typedef struct RefreshContext
 {
 	TviewDef   *def;
 	TviewKeys  *scope;			/* NULL: all */
 	const Datum *key;			/* the one being written, or NULL */
+	TviewProgress progress;
 } RefreshContext;
 
 static TviewDef *named_tview(FunctionCallInfo fcinfo);
@@ -50,6 +54,7 @@ static void compute_stats(TviewDef *def, const TviewCounts *counts);
 static double sampled_row_bytes(TviewDef *def, int64 rows);
 static bool refresh(TviewDef *def, TviewKeys *scope, TviewParts parts,
 					bool force, TviewCounts *counts);
+static void begin_progress(RefreshContext *context);
 static void begin_context(ErrorContextCallback *callback,
 						  RefreshContext *context);
 static void report_context(void *arg);
@@ -297,6 +302,7 @@ refresh(TviewDef *def, TviewKeys *scope, TviewParts parts, bool force,
 	context.def = def;
 	context.scope = scope;
 	begin_context(&callback, &context);
+	begin_progress(&context);
 	tview_plan_push_snapshot();
 
 	tview_plan_become_owner(&identity, def->owner,
@@ -305,7 +311,7 @@ refresh(TviewDef *def, TviewKeys *scope, TviewParts parts, bool force,
 							def->settings);
 	if (parts != TVIEW_ALL_PARTS)
 		query = tview_parts_query(def, parts);
-	rows = tview_read_view(def, scope, query);
+	rows = tview_read_view(def, scope, query, &context.progress);
 	if (scope && !def->scope_is_key)
 		stored = tview_read_stored(def, scope);
 	if (scope && def->may_have_null_key && tview_read_null_key(def))
@@ -331,6 +337,7 @@ refresh(TviewDef *def, TviewKeys *scope, TviewParts parts, bool force,
 	}
 	tview_write_end(writer, counts);
 	tview_plan_leave_owner(&identity);
+	tview_progress_end(&context.progress);
 
 	/* they may have files, which no memory context closes */
 	tuplestore_end(rows);
@@ -342,6 +349,21 @@ refresh(TviewDef *def, TviewKeys *scope, TviewParts parts, bool force,
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return is_complete;
+}
+
+/*
+ * Begins to report how far a refresh of all or of many rows is.
+ */
+static void
+begin_progress(RefreshContext *context)
+{
+	TviewKeys  *scope = context->scope;
+
+	tview_progress_begin(&context->progress, context->def->tview,
+						 scope == NULL ||
+							 tview_keys_count(scope) > LARGE_SCOPE);
+	tview_progress_phase(&context->progress, TVIEW_PHASE_COMPUTING,
+						 scope ? tview_keys_count(scope) : 0);
 }
 
 /*
@@ -405,7 +427,10 @@ see_rows(const TviewDef *def, Tuplestorestate *rows, TviewKeys *seen)
 	Datum	   *key = palloc(sizeof(Datum) * def->nkeys);
 
 	while (tuplestore_gettupleslot(rows, true, false, row))
+	{
+		CHECK_FOR_INTERRUPTS();
 		see_key(def, row, key, seen);
+	}
 	ExecDropSingleTupleTableSlot(row);
 }
 
@@ -423,6 +448,8 @@ write_rows(TviewWriter *writer, RefreshContext *context,
 	Datum	   *key = palloc(sizeof(Datum) * def->nkeys);
 	bool		is_complete = true;
 
+	tview_progress_phase(&context->progress, TVIEW_PHASE_WRITING,
+						 tuplestore_tuple_count(rows));
 	/* a query may have read it meanwhile, by a read pointer of its own */
 	tuplestore_select_read_pointer(rows, 0);
 	tuplestore_rescan(rows);
@@ -433,6 +460,7 @@ write_rows(TviewWriter *writer, RefreshContext *context,
 		context->key = key;
 		is_complete = tview_write_row(writer, row) && is_complete;
 		context->key = NULL;
+		tview_progress_row(&context->progress);
 	}
 	ExecDropSingleTupleTableSlot(row);
 	return is_complete;
@@ -484,6 +512,7 @@ delete_unseen(TviewWriter *writer, RefreshContext *context, TviewKeys *seen,
 	uint64		position = 0;
 	TviewKey   *key;
 
+	tview_progress_phase(&context->progress, TVIEW_PHASE_DELETING, 0);
 	if (stored)
 	{
 		delete_keys(writer, stored, context, seen);
@@ -491,11 +520,13 @@ delete_unseen(TviewWriter *writer, RefreshContext *context, TviewKeys *seen,
 	}
 	while ((key = tview_keys_each(seen, &position)) != NULL)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (key->is_seen)
 			continue;
 		context->key = key->values;
 		tview_write_delete(writer, key->values);
 		context->key = NULL;
+		tview_progress_row(&context->progress);
 	}
 }
 
@@ -512,6 +543,7 @@ delete_gone(TviewWriter *writer, RefreshContext *context,
 	TviewPlan  *plan;
 	StringInfoData sql;
 
+	tview_progress_phase(&context->progress, TVIEW_PHASE_DELETING, 0);
 	rows.name = FRESH_ROWS;
 	rows.desc = def->view_desc;
 	rows.store = fresh;
@@ -596,6 +628,7 @@ delete_keys(TviewWriter *writer, Tuplestorestate *keys,
 		context->key = slot->tts_values;
 		tview_write_delete(writer, slot->tts_values);
 		context->key = NULL;
+		tview_progress_row(&context->progress);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 }

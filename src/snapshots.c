@@ -90,7 +90,7 @@ tview_snapshots_check(TviewDef *def, TviewKeys *scope)
 								SECURITY_RESTRICTED_OPERATION |
 									SECURITY_LOCAL_USERID_CHANGE,
 								def->settings);
-		rows[i] = tview_read_view(def, scope, NULL);
+		rows[i] = tview_read_view(def, scope, NULL, NULL);
 		versions[i] = tview_read_versions(def, scope);
 		tview_plan_leave_owner(&identity);
 		PopActiveSnapshot();
@@ -152,7 +152,10 @@ as_set(Tuplestorestate *rows, TupleDesc desc)
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 
 	while (tuplestore_gettupleslot(rows, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
 		(void) tview_touches_add_row(set, slot, false);
+	}
 	ExecDropSingleTupleTableSlot(slot);
 	return set;
 }

@@ -80,7 +80,8 @@ static void fill_view_columns(TviewWriter *writer, TupleTableSlot *row);
 static void fill_default(TviewWriter *writer, int column);
 
 /*
- * Begins to write rows to a TVIEW of which some parts have been read.
+ * Begins to write rows to a TVIEW of which some parts have been read.  One
+ * that is being made has no index on the key, nor rows.
  */
 TviewWriter *
 tview_write_begin(TviewDef *def, TviewParts parts, bool force)
@@ -92,7 +93,8 @@ tview_write_begin(TviewDef *def, TviewParts parts, bool force)
 	writer->force = force;
 	writer->row_key = palloc0(sizeof(Datum) * def->nkeys);
 	open_target(writer);
-	open_index(writer);
+	if (OidIsValid(def->key_index))
+		open_index(writer);
 	prepare_defaults(writer);
 	AfterTriggerBeginQuery();
 	return writer;
@@ -219,7 +221,7 @@ tview_write_row(TviewWriter *writer, TupleTableSlot *row)
 	slot_getallattrs(row);
 	for (int i = 0; i < def->nkeys; i++)
 		writer->row_key[i] = row->tts_values[def->key_attnums[i] - 1];
-	if (!find_stored(writer, writer->row_key))
+	if (writer->index == NULL || !find_stored(writer, writer->row_key))
 	{
 		if (writer->parts != TVIEW_ALL_PARTS)
 			return false;
@@ -277,8 +279,11 @@ void
 tview_write_end(TviewWriter *writer, TviewCounts *counts)
 {
 	AfterTriggerEndQuery(writer->estate);
-	index_endscan(writer->scan);
-	index_close(writer->index, NoLock);
+	if (writer->index)
+	{
+		index_endscan(writer->scan);
+		index_close(writer->index, NoLock);
+	}
 	EvalPlanQualEnd(&writer->epqstate);
 	ExecCloseIndices(writer->target);
 	ExecResetTupleTable(writer->estate->es_tupleTable, false);
@@ -434,11 +439,14 @@ update_row(TviewWriter *writer, TupleTableSlot *row)
 }
 
 /*
- * Tells those who want to know of a row that has been written.
+ * Tells those who want to know of a row that has been written: nobody knows a
+ * TVIEW that is being made.
  */
 static void
 tell(TviewWriter *writer, TupleTableSlot *before, TupleTableSlot *after)
 {
+	if (writer->index == NULL)
+		return;
 	tview_capture_row(writer->relation, before, after);
 	if (writer->def->channel)
 		tview_notify_row(writer->def, before, after);
