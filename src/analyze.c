@@ -644,10 +644,12 @@ classify_level(TviewLevel *level)
 static bool
 limits(Node *limit, bool is_offset)
 {
-	Const	   *value = (Const *) limit;
+	Const	   *value;
 
 	if (limit == NULL)
 		return false;
+	/* a number is a cast to bigint, which this does */
+	value = (Const *) eval_const_expressions(NULL, limit);
 	return !IsA(value, Const) ||
 		   (!value->constisnull &&
 			!(is_offset && DatumGetInt64(value->constvalue) == 0));

@@ -151,6 +151,7 @@ tview_edges_finish(TviewAnalysis *analysis, TviewDef *def)
 	ListCell   *lc;
 
 	def->has_blind_edges = analysis->has_blind_edges;
+	def->computes_links = analysis->computes_links;
 	def->nedges = list_length(analysis->edges);
 	def->edges = palloc0(sizeof(TviewEdge) * (def->nedges + 1));
 	foreach(lc, analysis->edges)

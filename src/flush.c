@@ -44,6 +44,14 @@ typedef struct FlushRange
 	CommandId	end;
 } FlushRange;
 
+/* What a flush looks for. */
+typedef struct FlushSearch
+{
+	TviewDef   *def;
+	List	   *pending;
+	TviewKeys  *scope;			/* found: the values to refresh */
+} FlushSearch;
+
 /* Local data */
 static bool is_active = false;	/* a flush is going on */
 static bool is_ending = false;	/* the transaction is, and reads no more */
@@ -74,6 +82,9 @@ static void flush_attempted(void *arg);
 static void flush_measured(TviewDef *def);
 static TviewCounts flush_tview(TviewDef *def);
 static bool touches_all(TviewDef *def, List *pending);
+static bool lock_and_find(FlushSearch *search);
+static void lock_and_find_attempted(void *arg);
+static bool is_own_fault(int sqlerrcode);
 static TviewKeys *find_scope(TviewDef *def, List *pending);
 static TviewParts touched_parts(TviewDef *def, List *pending);
 static void follow_routes(TviewDef *def, TviewPending *pending,
@@ -533,25 +544,16 @@ flush_tview(TviewDef *def)
 											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(work);
 	List	   *pending = tview_queue_take(def->tview);
-	TviewKeys  *scope = NULL;
+	FlushSearch search = {def, pending, NULL};
 	TviewCounts counts;
 
 	tview_snapshots_begin(!is_ending);
-	if (touches_all(def, pending))
+	if (touches_all(def, pending) || !lock_and_find(&search))
 		(void) tview_locks_begin(def, NIL, true);
-	else
-	{
-		bool		is_exclusive = tview_locks_begin(def, pending, false) ||
-							tview_locks_links(def, pending);
-
-		scope = find_scope(def, pending);
-		if (!is_exclusive && tview_locks_keys(def, scope))
-			scope = find_scope(def, pending);
-	}
-	tview_snapshots_check(def, scope);
-	counts = scope ? tview_refresh_keys(def, scope,
-										touched_parts(def, pending)) :
-					 tview_refresh_all(def, false);
+	tview_snapshots_check(def, search.scope);
+	counts = search.scope ? tview_refresh_keys(def, search.scope,
+											   touched_parts(def, pending)) :
+							tview_refresh_all(def, false);
 	tview_queue_release(pending);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
@@ -574,6 +576,62 @@ touches_all(TviewDef *def, List *pending)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Takes the locks of a flush on links and keys, and finds what to refresh.
+ * False, without either, when what a link computes fails.  It may do so
+ * without any fault of the query, for a row that another condition keeps from
+ * it: then nobody can tell which rows are affected.
+ */
+static bool
+lock_and_find(FlushSearch *search)
+{
+	ErrorData  *failure;
+
+	if (!search->def->computes_links)
+	{
+		lock_and_find_attempted(search);
+		return true;
+	}
+	failure = tview_attempt(lock_and_find_attempted, search);
+	if (failure == NULL)
+		return true;
+	if (is_own_fault(failure->sqlerrcode))
+		ReThrowError(failure);
+	tview_locks_forget();
+	tview_snapshots_begin(!is_ending);
+	search->scope = NULL;
+	return false;
+}
+
+/*
+ * Work of an attempt: see above.
+ */
+static void
+lock_and_find_attempted(void *arg)
+{
+	FlushSearch *search = arg;
+	TviewDef   *def = search->def;
+	List	   *pending = search->pending;
+	bool		is_exclusive = tview_locks_begin(def, pending, false) ||
+						tview_locks_links(def, pending);
+
+	search->scope = find_scope(def, pending);
+	if (!is_exclusive && tview_locks_keys(def, search->scope))
+		search->scope = find_scope(def, pending);
+}
+
+/*
+ * True for errors that are ours or PostgreSQL's, not those of an expression.
+ */
+static bool
+is_own_fault(int sqlerrcode)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return category == ERRCODE_TO_CATEGORY(ERRCODE_INTERNAL_ERROR) ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_TVIEW_INTERNAL);
 }
 
 /*

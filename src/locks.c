@@ -120,11 +120,10 @@ static void start_walks(Locking *locking, List *pending);
 static void lock_edge(Locking *locking, TviewEdge *edge, List *pending);
 static void collect_writers(Locking *locking, TviewEdge *edge, List *pending,
 							LockValues *values);
-static void collect_readers(TviewEdge *edge, TviewTouches *rows,
-							LockValues *values);
-static void collect_values(TviewEdge *edge, bool is_reader,
-						   const TviewTouches *touches, bool only_new,
-						   LockValues *values);
+static void collect_values(TviewDef *def, TviewEdge *edge, bool is_reader,
+						   const TviewTouches *touches, LockValues *values);
+static void compute_values(TviewEdge *edge, bool is_reader,
+						   const TviewTouches *touches, LockValues *values);
 static bool hash_value(TviewEdge *edge, List *states, const Oid *hashes,
 					   ExprContext *context, uint32 *result);
 static void add_value(LockValues *values, uint32 hash, bool is_reader);
@@ -257,6 +256,23 @@ tview_locks_keys(TviewDef *def, TviewKeys *scope)
 		}
 	}
 	return false;
+}
+
+/*
+ * Forgets the locks of the flush, which a subtransaction's rollback has given
+ * back.
+ */
+void
+tview_locks_forget(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, taken)
+	{
+		if (((TakenLock *) lfirst(lc))->is_counted)
+			nlocks--;
+	}
+	taken = NIL;
 }
 
 /*
@@ -417,7 +433,7 @@ lock_edge(Locking *locking, TviewEdge *edge, List *pending)
 
 	collect_writers(locking, edge, pending, &values);
 	if (tview_touches_count(rows) > 0)
-		collect_readers(edge, rows, &values);
+		collect_values(locking->def, edge, true, rows, &values);
 	if (values.count > 0)
 		take_values(locking, edge, &values);
 	if (!locking->is_escalated && tview_touches_count(rows) > 0 &&
@@ -439,39 +455,51 @@ collect_writers(Locking *locking, TviewEdge *edge, List *pending,
 		TviewPending *one = lfirst(lc);
 
 		if (one->source == edge->from && !is_fault("no_writer"))
-			collect_values(edge, false, one->touches, false, values);
+			collect_values(locking->def, edge, false, one->touches, values);
 	}
 }
 
 /*
- * Collects the values of rows that an edge leads to.
+ * Collects values of an edge, seen from either side.  What computes them is
+ * part of the TVIEW's query, so it runs as its owner and with its settings,
+ * which make the values of all sessions the same.
  */
 static void
-collect_readers(TviewEdge *edge, TviewTouches *rows, LockValues *values)
+collect_values(TviewDef *def, TviewEdge *edge, bool is_reader,
+			   const TviewTouches *touches, LockValues *values)
 {
-	collect_values(edge, true, rows, true, values);
-}
-
-/*
- * Collects values of an edge, seen from either side.
- */
-static void
-collect_values(TviewEdge *edge, bool is_reader, const TviewTouches *touches,
-			   bool only_new, LockValues *values)
-{
-	EState	   *estate;
-	ExprContext *context;
-	List	   *states;
-	uint64		position = 0;
+	TviewIdentity identity;
 
 	if (edge->nvalues == 0)
 	{
 		if (tview_touches_count(touches) > 0)
 			add_value(values, 0, is_reader);
-		return;
 	}
-	estate = CreateExecutorState();
-	context = GetPerTupleExprContext(estate);
+	else if (def->computes_links)
+	{
+		tview_plan_become_owner(&identity, def->owner,
+								SECURITY_RESTRICTED_OPERATION |
+									SECURITY_LOCAL_USERID_CHANGE,
+								def->settings);
+		compute_values(edge, is_reader, touches, values);
+		tview_plan_leave_owner(&identity);
+	}
+	else
+		compute_values(edge, is_reader, touches, values);
+}
+
+/*
+ * Computes the values of an edge and adds them.
+ */
+static void
+compute_values(TviewEdge *edge, bool is_reader, const TviewTouches *touches,
+			   LockValues *values)
+{
+	EState	   *estate = CreateExecutorState();
+	ExprContext *context = GetPerTupleExprContext(estate);
+	List	   *states;
+	uint64		position = 0;
+
 	context->ecxt_scantuple =
 		MakeSingleTupleTableSlot(tview_touches_desc(touches),
 								 &TTSOpsMinimalTuple);

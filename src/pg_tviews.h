@@ -206,6 +206,7 @@ typedef struct TviewDef
 	int			nedges;
 	TviewEdge  *edges;			/* in the order of locking */
 	bool		has_blind_edges;	/* not all steps of routes are edges */
+	bool		computes_links; /* by functions that may fail */
 	int			nparts;			/* 0: rows are always read as a whole */
 	TviewPart  *parts;
 	List	   *part_queries;	/* of TviewPartQuery: those needed so far */
@@ -367,6 +368,7 @@ typedef struct TviewAnalysis
 	List	   *edges_done;		/* those with a number */
 	bool		has_blind_edges;	/* routes pass a function that hangs on
 									 * no table */
+	bool		computes_links; /* routes call functions that may fail */
 } TviewAnalysis;
 
 /* in analyze.c */
@@ -559,6 +561,7 @@ extern bool tview_locks_begin(TviewDef *def, List *pending,
 							  bool refreshes_all);
 extern bool tview_locks_links(TviewDef *def, List *pending);
 extern bool tview_locks_keys(TviewDef *def, TviewKeys *scope);
+extern void tview_locks_forget(void);
 extern void tview_locks_reset(void);
 
 /* in progress.c */

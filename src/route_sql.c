@@ -60,6 +60,9 @@ typedef struct PlaceContext
 	Instance   *to;				/* or NULL */
 } PlaceContext;
 
+static bool may_fail(Node *expr);
+static bool may_fail_walker(Node *node, void *context);
+static bool may_operator_fail(OpExpr *op);
 static List *drop_last_steps(List *steps, List **exprs);
 static List *equal_exprs(TviewStep *step, List *exprs);
 static Node *equal_expr(TviewStep *step, Node *expr);
@@ -100,6 +103,8 @@ tview_route_build(TviewAnalysis *analysis, TviewVertex *source, List *steps,
 	tview_edges_add(analysis, steps);
 	builder.analysis = analysis;
 	build_query(&builder, source, steps, exprs);
+	if (may_fail((Node *) builder.conds) || may_fail((Node *) exprs))
+		analysis->computes_links = true;
 	route->touched = builder.touched;
 	route->hops = builder.hops;
 	route->words = route_words(&builder);
@@ -113,6 +118,59 @@ tview_route_build(TviewAnalysis *analysis, TviewVertex *source, List *steps,
 		route->sql = pg_get_querydef(builder.query, false);
 	}
 	return route;
+}
+
+/*
+ * True for an expression that may raise an error, which routes and locks then
+ * do also for rows that the query's other conditions keep from it.
+ */
+static bool
+may_fail(Node *expr)
+{
+	return may_fail_walker(expr, NULL);
+}
+
+/*
+ * Walker of may_fail.
+ */
+static bool
+may_fail_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_List:
+		case T_Var:
+		case T_Const:
+		case T_RelabelType:
+		case T_BoolExpr:
+		case T_NullTest:
+		case T_BooleanTest:
+			break;
+		case T_OpExpr:
+		case T_DistinctExpr:
+			if (may_operator_fail((OpExpr *) node))
+				return true;
+			break;
+		default:
+			return true;
+	}
+	return expression_tree_walker(node, may_fail_walker, context);
+}
+
+/*
+ * True unless an operator compares by equality, or by a function of which
+ * PostgreSQL knows that it never fails.
+ */
+static bool
+may_operator_fail(OpExpr *op)
+{
+	Oid			type = exprType(linitial(op->args));
+
+	return !op_hashjoinable(op->opno, type) &&
+		   !op_mergejoinable(op->opno, type) &&
+		   !get_func_leakproof(get_opcode(op->opno));
 }
 
 /*
@@ -354,6 +412,7 @@ function_instance(Builder *builder, Instance *base, TviewVertex *function)
 		if (((Instance *) lfirst(lc))->vertex == function)
 			return lfirst(lc);
 	}
+	builder->analysis->computes_links = true;
 	instance = add_instance(builder, function);
 	base->functions = lappend(base->functions, instance);
 	functions = (Node *) tview_analyze_resolve_functions(function, NULL);

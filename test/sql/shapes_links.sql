@@ -113,6 +113,12 @@ CREATE TABLE tv_parts AS
   GROUP BY d.pk_doc;
 COMMENT ON TABLE tv_parts IS 'jsonb_array_elements() as a source, linked on';
 
+CREATE TABLE tv_fence AS
+  SELECT d.pk_doc AS pk_fence, d.kind, u.email
+  FROM (SELECT pk_doc, meta->>'kind' AS kind, (meta->>'owner')::int AS owner FROM tb_doc OFFSET 0) d
+       LEFT JOIN tb_user u ON u.pk_user = d.owner;
+COMMENT ON TABLE tv_fence IS 'link by a cast, behind OFFSET 0';
+
 -- a key that mixes the row with the element: by key or in full, only the result counts
 CREATE TABLE tv_srf_key AS
   SELECT d.pk_doc || '.' || x.n AS pk_srf_key, x.code
