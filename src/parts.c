@@ -23,14 +23,17 @@
  * others in the same subquery, or to rows of the query itself.
  *
  * A query that groups, orders or combines its rows has no parts.  One without
- * is seen through where it stands in FROM.
+ * is seen through where it stands in FROM.  A query that only chooses columns
+ * of such a one, as SELECT * FROM a view does, has the parts of that.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -61,6 +64,9 @@ typedef struct PartContext
 static bool is_transparent(const TviewLevel *level);
 static bool is_plain(const Query *query);
 static bool is_one_row(const Query *query);
+static Query *chosen_query(const TviewDef *def, const Query *query,
+						   List *columns, Index *rti);
+static List *columns_behind(List *columns, const Query *query);
 static bool is_key(const TviewDef *def, int column);
 static FuncExpr *document_of(Expr *expr);
 static bool has_distinct_keys(const FuncExpr *document);
@@ -88,7 +94,9 @@ tview_parts_find(TviewAnalysis *analysis, TviewDef *def)
 {
 	int			nlevels = list_length(analysis->levels);
 	PartContext context = {0};
+	List	   *columns = analysis->top->query->targetList;
 	TviewParts *before;
+	Index		rti;
 	ListCell   *lc;
 
 	if (!is_transparent(analysis->top))
@@ -96,6 +104,11 @@ tview_parts_find(TviewAnalysis *analysis, TviewDef *def)
 	context.analysis = analysis;
 	context.def = def;
 	context.level = analysis->top;
+	while (chosen_query(def, context.level->query, columns, &rti))
+	{
+		context.level = context.level->items[rti].child;
+		columns = columns_behind(columns, context.level->query);
+	}
 	context.levels = palloc0(sizeof(TviewParts) * nlevels);
 	def->parts = palloc0(sizeof(TviewPart) * (MaxHeapAttributeNumber + 1));
 	for (int i = 0; i < def->nsources; i++)
@@ -106,7 +119,7 @@ tview_parts_find(TviewAnalysis *analysis, TviewDef *def)
 		source->column_parts = palloc0(sizeof(TviewParts) *
 									   (source->last_used + 1));
 	}
-	foreach(lc, analysis->top->query->targetList)
+	foreach(lc, columns)
 		find_column(&context, lfirst_node(TargetEntry, lc));
 	/* levels refer to each other's columns in any order */
 	before = palloc(sizeof(TviewParts) * nlevels);
@@ -160,6 +173,67 @@ is_one_row(const Query *query)
 		   query->groupClause == NIL && query->groupingSets == NIL &&
 		   query->havingQual == NULL && query->limitCount == NULL &&
 		   query->limitOffset == NULL && !query->hasTargetSRFs;
+}
+
+/*
+ * Returns the query of which another one only chooses columns, which are all
+ * that it has in FROM, and its place there; or NULL.  It must be one that can
+ * be asked in the other's place: a view's tables are read as its owner.
+ */
+static Query *
+chosen_query(const TviewDef *def, const Query *query, List *columns,
+			 Index *rti)
+{
+	FromExpr   *from = query->jointree;
+	RangeTblEntry *rte;
+	Query	   *chosen = NULL;
+	ListCell   *lc;
+
+	if (from->quals || list_length(from->fromlist) != 1 ||
+		!IsA(linitial(from->fromlist), RangeTblRef))
+		return NULL;
+	foreach(lc, columns)
+	{
+		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (!IsA(var, Var) || var->varattno == 0)
+			return NULL;
+	}
+	*rti = linitial_node(RangeTblRef, from->fromlist)->rtindex;
+	rte = rt_fetch(*rti, query->rtable);
+	if (rte->rtekind == RTE_SUBQUERY)
+		chosen = rte->subquery;
+	else if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_VIEW)
+	{
+		Relation	view = relation_open(rte->relid, AccessShareLock);
+
+		if (view->rd_rel->relowner == def->owner)
+			chosen = copyObject(get_view_query(view));
+		relation_close(view, NoLock);
+	}
+	return chosen && is_plain(chosen) ? chosen : NULL;
+}
+
+/*
+ * Returns columns that are chosen of a query with that query's expressions.
+ */
+static List *
+columns_behind(List *columns, const Query *query)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		TargetEntry *column = flatCopyTargetEntry(lfirst(lc));
+		Var		   *var = castNode(Var, column->expr);
+
+		column->expr = get_tle_by_resno(query->targetList,
+										var->varattno)
+						   ->expr;
+		result = lappend(result, column);
+	}
+	return result;
 }
 
 /*
@@ -440,6 +514,7 @@ tview_parts_query(TviewDef *def, TviewParts parts)
 	TviewParts	all = 0;
 	MemoryContext old;
 	TviewPartQuery *query;
+	char	   *sql;
 	ListCell   *lc;
 
 	foreach(lc, def->part_queries)
@@ -452,10 +527,11 @@ tview_parts_query(TviewDef *def, TviewParts parts)
 		all |= def->parts[i].bit;
 	if ((parts & all) == all || list_length(def->part_queries) == MAX_PLANS)
 		return NULL;
+	sql = reduced_query(def, parts);
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(def));
 	query = palloc0(sizeof(TviewPartQuery));
 	query->parts = parts;
-	query->sql = reduced_query(def, parts);
+	query->sql = pstrdup(sql);
 	def->part_queries = lappend(def->part_queries, query);
 	MemoryContextSwitchTo(old);
 	return query;
@@ -470,9 +546,18 @@ reduced_query(const TviewDef *def, TviewParts parts)
 {
 	Relation	view = relation_open(def->view, AccessShareLock);
 	Query	   *query = copyObject(get_view_query(view));
+	List	   *columns = query->targetList;
+	Query	   *chosen;
+	Index		rti;
 	ListCell   *lc;
 
 	relation_close(view, NoLock);
+	while ((chosen = chosen_query(def, query, columns, &rti)) != NULL)
+	{
+		query = chosen;
+		columns = columns_behind(columns, query);
+	}
+	query->targetList = copyObject(columns);
 	foreach(lc, query->targetList)
 	{
 		TargetEntry *column = lfirst_node(TargetEntry, lc);
