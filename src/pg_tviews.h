@@ -322,6 +322,7 @@ struct TviewLevel
 	Index		container;		/* place in its range table; 0: a sublink */
 	int			nitems;
 	TviewItem  *items;			/* by range table index, from 1 */
+	Bitmapset  *outputs_read;	/* columns that others read: outputs.c */
 	List	   *branches;		/* set operation: levels */
 	int			branch;			/* the branch now looked at */
 	bool		is_recursive;	/* links do not reach into it */
@@ -398,6 +399,9 @@ extern bool tview_links_is_exact(TviewCrossing *crossing, Node *compared);
 extern bool tview_links_is_bitwise(Node *expr);
 extern Index tview_links_item(TviewLevel *level, Index rti,
 							  TviewLevel *ancestor);
+
+/* in outputs.c */
+extern void tview_outputs_prune(TviewAnalysis *analysis);
 
 /* in sources.c */
 extern List *tview_analyze_relations(Query *query);

@@ -127,6 +127,7 @@ tview_routes_find(TviewDef *def, Query *query)
 	def->may_have_null_key = tview_scope_may_be_null(analysis, def);
 	tview_analyze_reduce(analysis, key_resnos);
 	tview_sources_check(analysis);
+	tview_outputs_prune(analysis);
 	tview_sources_fill(analysis, def);
 	tview_parts_find(analysis, def);
 

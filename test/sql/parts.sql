@@ -101,6 +101,50 @@ UPDATE tb_post SET base = 2 WHERE pk_post < 3;
 UPDATE tb_post SET pk_post = pk_post + 100 WHERE pk_post = 3;
 SELECT kit.check_all();
 
+-- a query that only chooses columns of another has the parts of that
+CREATE VIEW document AS
+  SELECT p.pk_post AS pk_choice, jsonb_build_object('title', part('title', p.title), 'price', part('price', p.current)) AS data,
+         part('big', length(p.big)) AS big, p.code
+  FROM tb_post p JOIN tb_user u ON u.pk_user = p.fk_user;
+CREATE TABLE tv_choice AS
+  SELECT c.data, c.pk_choice, c.data AS again FROM (SELECT d.pk_choice, d.big, d.data FROM document d) c;
+CREATE ROLE regress_parts;
+GRANT USAGE, CREATE ON SCHEMA t_parts TO regress_parts;
+GRANT SELECT ON ALL TABLES IN SCHEMA t_parts TO regress_parts;
+CREATE VIEW others AS SELECT * FROM document;
+ALTER VIEW others OWNER TO regress_parts;
+CREATE TABLE tv_others AS SELECT pk_choice AS pk_others, data FROM others;
+SET client_min_messages = notice;
+UPDATE tb_post SET title = 'chosen' WHERE pk_post = 1;
+UPDATE tb_post SET big = big || '!', code = 'e' WHERE pk_post = 1;
+SET client_min_messages = error;
+ALTER VIEW document RENAME COLUMN data TO doc;
+UPDATE tb_post SET current = 12 WHERE pk_post = 1;
+SELECT kit.check_all();
+DROP TABLE tv_others, tv_choice;
+DROP OWNED BY regress_parts;
+DROP ROLE regress_parts;
+
+-- columns of subqueries that nobody reads
+CREATE TABLE tv_recent AS
+  SELECT p.pk_post AS pk_recent,
+         (SELECT jsonb_agg(n.body) FROM (SELECT c.*, c.fk_user + 1 AS next FROM tb_comment c WHERE c.fk_post = p.pk_post
+                                         ORDER BY c.hidden, c.pk_comment DESC LIMIT 2) n) AS recent,
+         EXISTS (SELECT * FROM tb_tag g WHERE g.fk_post = p.pk_post) AS tagged,
+         (SELECT count(*) FROM (SELECT DISTINCT tag FROM tb_tag) g) AS tags
+  FROM tb_post p WHERE p.pk_post IN (SELECT pk_post FROM (SELECT *, base + 1 AS more FROM tb_post WHERE status <> 'off') q);
+BEGIN;
+UPDATE tb_comment SET fk_user = 1;
+UPDATE tb_tag SET fk_post = fk_post WHERE fk_post < 9;
+UPDATE tb_post SET current = 4, title = 'unread';
+SELECT source, changes FROM pg_tviews_get_queue() WHERE entity_name = 'tv_recent';
+UPDATE tb_comment SET hidden = true WHERE pk_comment = 8;
+UPDATE tb_tag SET tag = 'read' WHERE fk_post = 2;
+UPDATE tb_post SET status = 'off' WHERE pk_post = 5;
+SELECT source, changes FROM pg_tviews_get_queue() WHERE entity_name = 'tv_recent' ORDER BY 1, 2;
+COMMIT;
+SELECT kit.check_all();
+
 -- more parts than there are bits
 DO $$
 DECLARE n text := (SELECT string_agg('c' || i, ', ') FROM generate_series(1, 45) i);
