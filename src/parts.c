@@ -636,10 +636,15 @@ tview_parts_complete(const TviewDef *def, TviewParts parts,
 		}
 		else if (is_document)
 		{
-			if (stored->tts_isnull[column] ||
-				!JB_ROOT_IS_OBJECT(DatumGetJsonbP(value)))
+			Jsonb	   *document;
+
+			if (stored->tts_isnull[column])
 				return false;
-			row->tts_values[i] = DirectFunctionCall2(jsonb_concat, value,
+			document = DatumGetJsonbP(value);
+			if (!JB_ROOT_IS_OBJECT(document))
+				return false;
+			row->tts_values[i] = DirectFunctionCall2(jsonb_concat,
+													 JsonbPGetDatum(document),
 													 row->tts_values[i]);
 		}
 	}
