@@ -9,7 +9,7 @@ from . import oracle
 from .dice import Dead, Dice
 from .model import Step, ident, plain_sql
 from .schema import SchemaMaker
-from .session import Failure, LEAK, Session, is_crash, judge, signature, wait_for_server
+from .session import Failure, LEAK, Session, is_crash, judge, roll_back, signature, wait_for_server
 from .transactions import Transactions
 from .tviews import TviewMaker
 
@@ -338,7 +338,7 @@ class Case:
             return self.invalid(sql, error)
         finally:
             if not session.conn.closed:
-                cur.execute("ROLLBACK")
+                roll_back(cur)
 
     def bad_key(self, sql):
         """A generator's mistake: shapes must guarantee their key."""

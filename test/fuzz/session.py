@@ -29,6 +29,14 @@ class Failure(Exception):
         self.signature = (kind, signature or "")
 
 
+def roll_back(cur):
+    """Ends a transaction that has a short statement_timeout: on a busy machine that may cancel the ROLLBACK, too."""
+    try:
+        cur.execute("ROLLBACK")
+    except psycopg2.errors.QueryCanceled:
+        cur.execute("ROLLBACK")
+
+
 class Session:
     """One backend.  Remembers which comparisons it has prepared."""
 

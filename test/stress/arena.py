@@ -112,7 +112,7 @@ class Arena:
             return False
         self.cur.execute("SELECT tview::text FROM kit.meta()")
         self.tviews = [row[0] for row in self.cur.fetchall()]
-        self.cur.execute("SELECT format('SELECT count(*) FROM (%s) d', kit.difference_query(view, tview)) "
+        self.cur.execute("SELECT format('SELECT count(*), string_agg(d, E''\\n'') FROM (%s) d', kit.difference_query(view, tview)) "
                          "FROM kit.meta() ORDER BY tview::text")
         self.looks = [row[0] for row in self.cur.fetchall()]
         self.compare("at the beginning")

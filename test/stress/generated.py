@@ -9,6 +9,7 @@ from fuzz.changes import Changes as FuzzChanges
 from fuzz.dice import Dead, Dice
 from fuzz.model import ident, plain_sql
 from fuzz.schema import SchemaMaker
+from fuzz.session import roll_back
 from fuzz.tviews import TviewMaker
 
 NAME = "generated"
@@ -79,7 +80,7 @@ class Generated:
         except psycopg2.Error as error:
             return str(error)
         finally:
-            cur.execute("ROLLBACK")
+            roll_back(cur)
 
     def script(self):
         return "".join(sql + ";\n" for sql in self.done)

@@ -18,7 +18,7 @@ OWN_FAULT = ("22", "23")
 OWN_CODES = ("21000", "27000", "P0001", "25P02", "3B001", "34000", "55006", "0A000")
 UNSEEN = ("TRUNCATE", "ATTACH", "DETACH")   # shows in older snapshots, too
 PATIENCE = "60s"                         # who waits longer hangs
-READER_PATIENCE = "2s"
+READER_PATIENCE = "20s"
 
 
 class Worker:
@@ -204,9 +204,10 @@ class Client(Worker):
         """
         self.execute(sql)
         self.arena.totals.look()
-        differences = self.cur.fetchone()[0]
+        differences, rows = self.cur.fetchone()
         if differences and not self.arena.is_unseen:
-            self.arena.fail("%s: %d differences within its transaction, in: %s" % (self.name, differences, sql))
+            self.note("! differs: " + rows)
+            self.arena.fail("%s: %d differences within its transaction, in: %s\n%s" % (self.name, differences, sql, rows))
 
     def prepare(self):
         self.counter += 1
