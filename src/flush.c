@@ -35,8 +35,8 @@
 #include "pg_tviews.h"
 
 /*
- * The command ids of a flush: a snapshot with one of them sees the changes
- * that were flushed, but not all the rows written.
+ * The command ids of a flush, never none: a snapshot with one of them sees the
+ * changes that were flushed, but not all the rows written.
  */
 typedef struct FlushRange
 {
@@ -148,6 +148,8 @@ tview_flush_all(void)
 		is_active = false;
 	}
 	PG_END_TRY();
+	/* a flush that had nothing to write may have waited, too */
+	(void) GetCurrentCommandId(true);
 	CommandCounterIncrement();
 	add_range(start, GetCurrentCommandId(false));
 	if (tview_queue_is_full())
