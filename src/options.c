@@ -31,13 +31,18 @@ static const char *const pinned_settings[] = {
 	"DateStyle",
 	"IntervalStyle",
 	"TimeZone",
+	"array_nulls",
 	"bytea_output",
 	"default_text_search_config",
 	"extra_float_digits",
+	"gin_fuzzy_search_limit",
 	"lc_monetary",
 	"lc_numeric",
 	"lc_time",
+	"quote_all_identifiers",
+	"timezone_abbreviations",
 	"xmlbinary",
+	"xmloption",
 };
 
 static bool is_pinned(const char *name);

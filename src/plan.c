@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
@@ -52,7 +53,9 @@ static void register_rows(const TviewRows *rows);
 
 /*
  * Acts as owner from here on, with the settings given and a search_path that
- * nobody else can put objects into, until tview_plan_leave_owner.
+ * nobody else can put objects into, until tview_plan_leave_owner.  Row-level
+ * security is the owner's, too: a session that has it off, as those that
+ * restore dumps have, would get an error for it.
  */
 void
 tview_plan_become_owner(TviewIdentity *saved, Oid owner, int sec_flags,
@@ -64,6 +67,10 @@ tview_plan_become_owner(TviewIdentity *saved, Oid owner, int sec_flags,
 	SetUserIdAndSecContext(owner, saved->sec_context | sec_flags);
 	saved->guc_level = NewGUCNestLevel();
 	compat_restrict_search_path();
+	if (!row_security)
+		(void) set_config_option("row_security", "on",
+								 PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	foreach(lc, settings)
 	{
 		DefElem    *setting = lfirst_node(DefElem, lc);

@@ -159,17 +159,22 @@ CREATE TABLE tb_time (pk_time int PRIMARY KEY, at timestamptz, f float8, b bytea
 INSERT INTO tb_time VALUES (1, '2024-01-01 12:00+00', 0.1, '\x01');
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
-CREATE TABLE tv_time AS SELECT pk_time, jsonb_build_object('at', at, 'text', at::text, 'f', f) AS data, b::text AS b, at::date AS d FROM tb_time;
+CREATE TABLE tv_time AS SELECT pk_time, jsonb_build_object('at', at, 'text', at::text, 'f', f) AS data, b::text AS b, at::date AS d,
+  ('{' || pk_time || ',NULL}')::text[] AS nulls, quote_ident('a' || pk_time) AS name FROM tb_time;
 SET timezone = 'Asia/Tokyo';
 SET datestyle = 'German';
 SET extra_float_digits = -10;
 SET bytea_output = 'escape';
+SET array_nulls = off;
+SET quote_all_identifiers = on;
 UPDATE tb_time SET f = 0.1::float8 + 0.2::float8, at = at + interval '8 hours', b = '\x02';
 INSERT INTO tb_time SELECT 2, at, f, b FROM tb_time;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 RESET extra_float_digits;
 RESET bytea_output;
+RESET array_nulls;
+RESET quote_all_identifiers;
 SELECT kit.check('tv_time');
 SELECT data->>'text', d FROM tv_time WHERE pk_time = 2;
 

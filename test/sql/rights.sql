@@ -199,6 +199,11 @@ SELECT pk_rls, body FROM tv_rls ORDER BY 1;
 SET ROLE regress_owner;
 SELECT kit.check('tv_rls');
 RESET ROLE;
+-- ... also from a session that has it off, as one that restores a dump
+SET row_security = off;
+UPDATE tb_rls SET body = body || '?' WHERE pk_rls = 4;
+SELECT pk_rls, body FROM tv_rls WHERE pk_rls = 4;
+RESET row_security;
 -- on the TVIEW itself it restricts readers, not the maintenance
 CREATE TABLE tv_open AS SELECT pk_post AS pk_open, title FROM tb_post;
 ALTER TABLE tv_open OWNER TO regress_owner;
