@@ -52,6 +52,14 @@ typedef struct FlushSearch
 	TviewKeys  *scope;			/* found: the values to refresh */
 } FlushSearch;
 
+/* A TVIEW to flush, and what it and those before it took. */
+typedef struct FlushTask
+{
+	TviewDef   *def;
+	int64		elapsed;		/* microseconds */
+	StringInfoData lines;		/* for the log, one for each TVIEW */
+} FlushTask;
+
 /* Local data */
 static bool is_active = false;	/* a flush is going on */
 static bool is_ending = false;	/* the transaction is, and reads no more */
@@ -77,9 +85,12 @@ static void flush_before_utility(PlannedStmt *pstmt, const char *query_string,
 static bool runs_query(Node *command);
 static bool needs_flush(Node *command);
 static bool may_go_stale(const TviewDef *def);
-static void flush_or_mark(TviewDef *def);
+static void flush_or_mark(FlushTask *task);
 static void flush_attempted(void *arg);
-static void flush_measured(TviewDef *def);
+static void flush_measured(FlushTask *task);
+static void note_duration(FlushTask *task, int64 elapsed,
+						  const TviewCounts *counts);
+static void report_duration(const FlushTask *task);
 static TviewCounts flush_tview(TviewDef *def);
 static bool touches_all(TviewDef *def, List *pending);
 static bool lock_and_find(FlushSearch *search);
@@ -125,7 +136,7 @@ tview_flush_is_active(void)
 void
 tview_flush_all(void)
 {
-	TviewDef   *def;
+	FlushTask	task = {0};
 	CommandId	start;
 
 	if (is_active || tview_queue_is_empty())
@@ -134,13 +145,13 @@ tview_flush_all(void)
 	is_active = true;
 	PG_TRY();
 	{
-		while ((def = tview_queue_next()) != NULL)
+		while ((task.def = tview_queue_next()) != NULL)
 		{
 			CHECK_FOR_INTERRUPTS();
-			if (may_go_stale(def))
-				flush_or_mark(def);
+			if (may_go_stale(task.def))
+				flush_or_mark(&task);
 			else
-				flush_measured(def);
+				flush_measured(&task);
 		}
 	}
 	PG_FINALLY();
@@ -152,6 +163,7 @@ tview_flush_all(void)
 	(void) GetCurrentCommandId(true);
 	CommandCounterIncrement();
 	add_range(start, GetCurrentCommandId(false));
+	report_duration(&task);
 	if (tview_queue_is_full())
 		tview_queue_shrink();
 }
@@ -475,9 +487,10 @@ may_go_stale(const TviewDef *def)
  * TVIEW's lock, lest they update the same row of the catalog.
  */
 static void
-flush_or_mark(TviewDef *def)
+flush_or_mark(FlushTask *task)
 {
-	ErrorData  *failure = tview_attempt(flush_attempted, def);
+	TviewDef   *def = task->def;
+	ErrorData  *failure = tview_attempt(flush_attempted, task);
 
 	if (failure == NULL)
 		return;
@@ -507,8 +520,9 @@ flush_attempted(void *arg)
  * Flushes what is pending for one TVIEW, and counts that.
  */
 static void
-flush_measured(TviewDef *def)
+flush_measured(FlushTask *task)
 {
+	TviewDef   *def = task->def;
 	TviewMeasure measure;
 	TviewCounts counts;
 
@@ -524,15 +538,41 @@ flush_measured(TviewDef *def)
 	}
 	PG_END_TRY();
 	tview_stats_end(&measure, &counts);
-	if (tview_log_min_duration >= 0 &&
-		measure.elapsed / 1000 >= tview_log_min_duration)
-		ereport(LOG,
-				(errmsg("duration: %.3f ms  refresh of TVIEW %s",
-						measure.elapsed / 1000.0, def->name),
-				 errdetail("Inserted " INT64_FORMAT ", updated " INT64_FORMAT
-						   ", deleted " INT64_FORMAT ", found unchanged " INT64_FORMAT " rows.",
-						   counts.inserted, counts.updated, counts.deleted,
-						   counts.unchanged)));
+	if (tview_log_min_duration >= 0)
+		note_duration(task, measure.elapsed, &counts);
+}
+
+/*
+ * Notes what the flush of one TVIEW took and did.
+ */
+static void
+note_duration(FlushTask *task, int64 elapsed, const TviewCounts *counts)
+{
+	if (task->lines.data == NULL)
+		initStringInfo(&task->lines);
+	task->elapsed += elapsed;
+	appendStringInfo(&task->lines,
+					 "%s%s: %.3f ms; inserted " INT64_FORMAT
+					 ", updated " INT64_FORMAT ", deleted " INT64_FORMAT
+					 ", found unchanged " INT64_FORMAT " rows",
+					 task->lines.len > 0 ? "\n" : "", task->def->name,
+					 elapsed / 1000.0, counts->inserted, counts->updated,
+					 counts->deleted, counts->unchanged);
+}
+
+/*
+ * Logs a flush that took long.
+ */
+static void
+report_duration(const FlushTask *task)
+{
+	if (task->lines.data == NULL ||
+		task->elapsed / 1000 < tview_log_min_duration)
+		return;
+	ereport(LOG,
+			(errmsg("duration: %.3f ms  refresh of TVIEWs",
+					task->elapsed / 1000.0),
+			 errdetail_internal("%s", task->lines.data)));
 }
 
 /*

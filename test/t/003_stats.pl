@@ -104,7 +104,8 @@ is($node->sql("SELECT lock_escalations FROM pg_tviews_stats() WHERE entity_name 
 # Slow refreshes are logged on request.
 $node->sql(q{SET pg_tviews.log_min_duration = 0; UPDATE tb_user SET name = 'l' WHERE pk_user = 1});
 like(PostgreSQL::Test::Utils::slurp_file($node->logfile),
-	qr/duration: [0-9.]+ ms  refresh of TVIEW public\.tv_user/, 'a refresh in the log');
+	qr/duration: [0-9.]+ ms  refresh of TVIEWs\n.*DETAIL:  public\.tv_user: [0-9.]+ ms; inserted 0, updated 1, deleted 0, found unchanged 0 rows\n/,
+	'a refresh in the log');
 
 # Kept over a restart, forgotten on request.
 $node->sql("INSERT INTO tb_post VALUES (1, 1, 't')");
@@ -116,6 +117,25 @@ counted('0|0|0|0|0|0|0|0', 'forgotten');
 counted('9|1|1|0|0|0|0|0', 'but not that of another', 'tv_post');
 $node->sql('SELECT pg_tviews_stats_reset()');
 counted('0|0|0|0|0|0|0|0', 'all forgotten', 'tv_post');
+
+# By TVIEW: it is the whole of a transaction's refresh that is slow or not.
+$node->sql("INSERT INTO tb_user (pk_user, name) VALUES (50, 'slow'); INSERT INTO tb_post VALUES (50, 50, 't')");
+$node->sql(q{CREATE FUNCTION slow(text) RETURNS text LANGUAGE plpgsql STABLE AS
+	$$ BEGIN IF $1 LIKE 'slow%' THEN PERFORM pg_sleep(0.15); END IF; RETURN $1; END $$;
+	CREATE TABLE tv_slow AS SELECT pk_user AS pk_slow, slow(name) AS name FROM tb_user;
+	CREATE TABLE tv_slower AS SELECT pk_post AS pk_slower, s.name, slow(s.name) AS again
+		FROM tb_post p JOIN tv_slow s ON s.pk_slow = p.fk_user});
+my $offset = -s $node->logfile;
+$node->sql(q{SET pg_tviews.log_min_duration = 290; UPDATE tb_user SET name = 'slow ' WHERE pk_user = 50});
+my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile, $offset);
+my ($total, $detail) = $log =~ /duration: ([0-9.]+) ms  refresh of TVIEWs\n.*DETAIL:  (.*(?:\n\t.*)*)/;
+ok($total >= 300, 'two that are slow together');
+is($detail =~ s/[0-9.]+ ms/N ms/gr, join("\n\t",
+	map { "public.$_: N ms; inserted 0, updated 1, deleted 0, found unchanged 0 rows" }
+	qw(tv_user tv_post tv_slow tv_slower)), 'each with what it took');
+$node->sql('SET pg_tviews.log_min_duration = 60000; UPDATE tb_user SET name = name || 1 WHERE pk_user = 50');
+unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile, $offset + length $log), qr/refresh of TVIEWs/, 'a fast one is not logged');
+$node->sql('DROP TABLE tv_slower, tv_slow; DROP FUNCTION slow; DELETE FROM tb_post WHERE pk_post = 50; DELETE FROM tb_user WHERE pk_user = 50');
 
 # A new TVIEW of the same name starts from nothing; dropped ones are not shown.
 $node->sql("UPDATE tb_post SET title = 'u'");
