@@ -71,7 +71,13 @@ compare_levels(const ListCell *a, const ListCell *b)
 static void
 export_tview(StringInfo script, const TviewMeta *meta)
 {
-	appendStringInfo(script, "\n-- %s\n", meta->entity);
+	char	   *entity = pstrdup(meta->entity);
+
+	/* a line break would end the comment */
+	for (char *c = entity; *c; c++)
+		if ((unsigned char) *c < ' ')
+			*c = ' ';
+	appendStringInfo(script, "\n-- %s\n", entity);
 	export_creation(script, meta);
 	export_extras(script, meta);
 }

@@ -379,7 +379,8 @@ label(const GraphNode *node, bool is_xml)
 }
 
 /*
- * A name, with what would end a string escaped as HTML or as Graphviz has it.
+ * A name, with what would end a string escaped as HTML or as Graphviz has it,
+ * and on one line.
  */
 static char *
 escape_name(const char *name, bool is_xml)
@@ -389,7 +390,9 @@ escape_name(const char *name, bool is_xml)
 	initStringInfo(&out);
 	for (const char *c = name; *c; c++)
 	{
-		if (is_xml && strchr("<>&\"'#;", *c))
+		if ((unsigned char) *c < ' ')
+			appendStringInfoChar(&out, ' ');
+		else if (is_xml && strchr("<>&\"'#;", *c))
 			appendStringInfo(&out, "&#%d;", *c);
 		else if (!is_xml && strchr("\"\\", *c))
 			appendStringInfo(&out, "\\%c", *c);

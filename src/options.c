@@ -49,6 +49,7 @@ static bool is_pinned(const char *name);
 static Datum merge_settings(Datum options, Datum given);
 static Datum remove_null(Datum options, const char *name);
 static void check(Datum options);
+static void check_settings(JsonbValue *settings);
 static JsonbValue *get_value(Datum options, const char *name);
 static void reject_value(const char *name, const char *hint);
 
@@ -185,7 +186,7 @@ is_pinned(const char *name)
 {
 	for (int i = 0; i < lengthof(pinned_settings); i++)
 	{
-		if (pg_strcasecmp(name, pinned_settings[i]) == 0)
+		if (strcmp(name, pinned_settings[i]) == 0)
 			return true;
 	}
 	return false;
@@ -254,10 +255,35 @@ check(Datum options)
 					 errmsg("unrecognized option \"%s\" of a TVIEW", name),
 					 errhint("The options are \"notify\", \"on_error\" and \"settings\".")));
 	}
-	if (settings && settings->type != jbvBinary)
-		reject_value("settings", "It must be an object.");
+	if (settings)
+		check_settings(settings);
 	(void) tview_options_on_error(options);
 	(void) tview_options_channel(options, InvalidOid);
+}
+
+/*
+ * The same for the option "settings".
+ */
+static void
+check_settings(JsonbValue *settings)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	if (settings->type != jbvBinary)
+		reject_value("settings", "It must be an object.");
+	iterator = JsonbIteratorInit(settings->val.binary.data);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY &&
+			!is_pinned(pnstrdup(value.val.string.val, value.val.string.len)))
+			reject_value("settings", "Its names must be among DateStyle, IntervalStyle, TimeZone, bytea_output, default_text_search_config, extra_float_digits, lc_monetary, lc_numeric, lc_time and xmlbinary.");
+		if (token != WJB_KEY && token != WJB_BEGIN_OBJECT &&
+			token != WJB_END_OBJECT &&
+			!(token == WJB_VALUE && value.type == jbvString))
+			reject_value("settings", "Its values must be strings.");
+	}
 }
 
 /*

@@ -17,6 +17,9 @@ SELECT pg_tviews_create('tv_event', 'SELECT pk_event FROM tb_event', options => 
 SELECT pg_tviews_create('tv_event', 'SELECT pk_event FROM tb_event', options => '{"settings": {"TimeZone": "Nowhere"}}');
 SELECT pg_tviews_create('tv_event', 'SELECT pk_event FROM tb_event', options => '[]');
 
+SELECT pg_tviews_create('tv_event', 'SELECT pk_event FROM tb_event', options => '{"settings": {"timezone": "UTC"}}');
+SELECT pg_tviews_create('tv_event', 'SELECT pk_event FROM tb_event', options => '{"settings": {"extra_float_digits": 1}}');
+SELECT pg_tviews_create('tv_event', 'SELECT pk_event FROM tb_event', options => '{"settings": {"work_mem": "1GB"}}');
 -- settings: those given, and those of the session for the rest
 SELECT pg_tviews_create('tv_event', 'SELECT pk_event, at::text AS at FROM tb_event', options => '{"settings": {"TimeZone": "Asia/Tokyo"}}');
 SET TimeZone = 'America/Lima';
