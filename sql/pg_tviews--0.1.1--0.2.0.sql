@@ -46,7 +46,7 @@ COMMENT ON FUNCTION pg_tviews_refresh(varchar, anyarray) IS 'recomputes rows of 
 CREATE FUNCTION pg_tviews_explain(tview_name text)
 RETURNS TABLE (source text, strategy text, route text, path text, indexes text,
 	hint text)
-LANGUAGE c STABLE STRICT
+LANGUAGE c STABLE
 AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION pg_tviews_explain(text) IS 'how changes of each source reach a TVIEW';
@@ -224,7 +224,7 @@ GRANT SELECT ON pg_tviews_progress TO PUBLIC;
 
 CREATE FUNCTION pg_tviews_explain_text(tview_name text)
 RETURNS SETOF text
-LANGUAGE c STABLE STRICT
+LANGUAGE c STABLE
 AS 'MODULE_PATHNAME';
 
 COMMENT ON FUNCTION pg_tviews_explain_text(text) IS 'the same, to read';

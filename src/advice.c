@@ -20,6 +20,7 @@
 #include "pg_tviews.h"
 
 static void report_sources(const TviewDef *def);
+static char *way_words(const TviewSource *source);
 static char *key_names(const TviewDef *def);
 static void warn_of_full(const TviewDef *def, const TviewSource *source);
 static void warn_of_relation(const TviewDef *def, Oid relid);
@@ -95,21 +96,35 @@ report_sources(const TviewDef *def)
 	StringInfoData detail;
 
 	initStringInfo(&detail);
-	appendStringInfo(&detail, "Key: %s.", key_names(def));
+	appendStringInfo(&detail, "Its rows are identified by %s.",
+					 key_names(def));
 	for (int i = 0; i < def->nsources; i++)
 	{
 		const TviewSource *source = &def->sources[i];
 		const char *table = tview_names_shown(source->relid);
 
-		appendStringInfo(&detail, "\n%s", table);
+		appendStringInfo(&detail, "\nChanges of %s", table);
 		if (strcmp(source->alias, get_rel_name(source->relid)) != 0)
 			appendStringInfo(&detail, " %s", quote_identifier(source->alias));
-		appendStringInfo(&detail, ": %s", tview_advice_way(source));
+		appendStringInfo(&detail, " reach them %s.", way_words(source));
 	}
 	ereport(NOTICE,
 			(errmsg("TVIEW \"%s\" follows view \"%s\"",
 					get_rel_name(def->tview), get_rel_name(def->view)),
 			 errdetail_internal("%s", detail.data)));
+}
+
+/*
+ * How changes of a source reach rows, for a sentence.
+ */
+static char *
+way_words(const TviewSource *source)
+{
+	if (source->strategy == TVIEW_FULL)
+		return "by a refresh of all";
+	if (source->strategy == TVIEW_DIRECT)
+		return "directly";
+	return psprintf("through %s", tview_advice_way(source));
 }
 
 /*

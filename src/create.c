@@ -41,6 +41,7 @@
 #include "pg_tviews.h"
 
 static List *default_key(const char *relname);
+static void check_is_new(RangeVar *table);
 static void show_query_position(void *arg);
 static List *text_array_strings(ArrayType *array);
 static void reject_parameters(Query *query, const char *entity);
@@ -97,6 +98,7 @@ tview_create_from_text(RangeVar *table, const char *sql, List *key_columns,
 	Oid			view;
 	Oid			tview;
 
+	check_is_new(table);
 	view = tview_create_view(table->schemaname, entity, query, NIL);
 	tview_plan_command(psprintf("CREATE TABLE %s (LIKE %s)",
 								quote_qualified_identifier(table->schemaname,
@@ -104,6 +106,23 @@ tview_create_from_text(RangeVar *table, const char *sql, List *key_columns,
 								tview_names_qualified(view)));
 	tview = RangeVarGetRelid(table, NoLock, false);
 	tview_create_join(tview, view, key_columns, options, false);
+}
+
+/*
+ * An error if there is a TVIEW of that name.
+ */
+static void
+check_is_new(RangeVar *table)
+{
+	Oid relid =
+		get_relname_relid(table->relname,
+						  get_namespace_oid(table->schemaname, false));
+
+	if (OidIsValid(relid) && tview_catalog_read(relid) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("TVIEW \"%s\" already exists", table->relname),
+				 errhint("To give it another query, use pg_tviews_alter().")));
 }
 
 /*

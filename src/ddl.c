@@ -436,35 +436,19 @@ has_output(CreateTableAsStmt *stmt, const char *key)
 }
 
 /*
- * Says why a table called tv_x did not become a TVIEW, if it looks as if
- * somebody expected it to.
+ * Says why a table called tv_x did not become a TVIEW.
  */
 static void
 explain_plain_table(CreateTableAsStmt *stmt, const char *entity)
 {
-	bool		looks_meant = false;
-	ListCell   *lc;
+	const char *relname = stmt->into->rel->relname;
 
-	foreach(lc, castNode(Query, stmt->query)->targetList)
-	{
-		TargetEntry *entry = lfirst_node(TargetEntry, lc);
-
-		if (entry->resjunk)
-			continue;
-		if (strncmp(entry->resname, TVIEW_KEY_PREFIX,
-					strlen(TVIEW_KEY_PREFIX)) == 0 ||
-			(strcmp(entry->resname, "data") == 0 &&
-			 exprType((Node *) entry->expr) == JSONBOID))
-			looks_meant = true;
-	}
-	if (looks_meant)
-		ereport(NOTICE,
-				(errmsg("table \"%s\" is an ordinary table, not a TVIEW",
-						stmt->into->rel->relname),
-				 errdetail("Its query has no column \"%s%s\".",
-						   TVIEW_KEY_PREFIX, entity),
-				 errhint("To make a TVIEW with another key, use pg_tviews_create('%s', 'SELECT ...', key_columns => ARRAY['...']).",
-						 stmt->into->rel->relname)));
+	ereport(NOTICE,
+			(errmsg("table \"%s\" is an ordinary table, not a TVIEW", relname),
+			 errdetail("Its query has no column \"%s%s\".",
+					   TVIEW_KEY_PREFIX, entity),
+			 errhint("To make a TVIEW with another key, use pg_tviews_create(%s, 'SELECT ...', key_columns => ARRAY['...']).",
+					 quote_literal_cstr(quote_identifier(relname)))));
 }
 
 /*

@@ -43,15 +43,10 @@ PG_FUNCTION_INFO_V1(pg_tviews_drop);
 Datum
 pg_tviews_drop(PG_FUNCTION_ARGS)
 {
-	char	   *name;
+	char	   *name = tview_names_argument(fcinfo);
 	bool		if_exists = PG_ARGISNULL(1) ? false : PG_GETARG_BOOL(1);
 	Oid			tview;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("name of a TVIEW must not be null")));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	tview = tview_names_resolve(name, if_exists);
 	if (!OidIsValid(tview))
 		ereport(NOTICE,

@@ -9,8 +9,10 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_statistic.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -32,7 +34,11 @@ static void put_line(ReturnSetInfo *result, int indent, const char *text);
 static void put_source_lines(ReturnSetInfo *result, const TviewDef *def,
 							 const TviewSource *source);
 static void put_hop_line(ReturnSetInfo *result, const TviewHop *hop);
+static void put_query_lines(ReturnSetInfo *result, const char *sql);
+static char *hop_rows_text(const TviewHop *hop);
+static double rows_per_value(Oid relid, AttrNumber attnum, double rows);
 static char *rows_text(Oid relid);
+static double table_rows(Oid relid);
 
 PG_FUNCTION_INFO_V1(pg_tviews_explain);
 PG_FUNCTION_INFO_V1(pg_tviews_explain_text);
@@ -82,8 +88,8 @@ pg_tviews_explain_text(PG_FUNCTION_ARGS)
 static TviewDef *
 begin(FunctionCallInfo fcinfo, bits32 flags, int ncolumns)
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Oid			tview = tview_names_resolve(name, false);
+	Oid			tview = tview_names_resolve(tview_names_argument(fcinfo),
+											false);
 
 	tview_catalog_begin_rows(fcinfo, flags, ncolumns);
 	return tview_definition_get(tview);
@@ -254,7 +260,7 @@ put_source_lines(ReturnSetInfo *result, const TviewDef *def,
 		put_line(result, 8, psprintf("Path: %s", route->words));
 		foreach(hop, route->hops)
 			put_hop_line(result, lfirst(hop));
-		put_line(result, 8, psprintf("Query: %s", route->sql));
+		put_query_lines(result, route->sql);
 	}
 }
 
@@ -266,13 +272,76 @@ put_hop_line(ReturnSetInfo *result, const TviewHop *hop)
 {
 	Oid			index = tview_advice_index(hop->relid, hop->attnums);
 	const char *name = tview_names_shown(hop->relid);
+	char	   *columns = column_names(hop->relid, hop->attnums);
 
 	if (hop->attnums == NIL)
-		put_line(result, 8, psprintf("Scan: %s  %s", name, rows_text(hop->relid)));
+		put_line(result, 8,
+				 psprintf("Scan: %s  %s", name, rows_text(hop->relid)));
 	else if (OidIsValid(index))
-		put_line(result, 8, psprintf("Search: %s by %s using %s  %s", name, column_names(hop->relid, hop->attnums), tview_names_shown(index), rows_text(hop->relid)));
+		put_line(result, 8,
+				 psprintf("Search: %s by %s using %s  %s", name, columns,
+						  tview_names_shown(index), hop_rows_text(hop)));
 	else
-		put_line(result, 8, psprintf("Scan: %s by %s  %s  Faster with: %s", name, column_names(hop->relid, hop->attnums), rows_text(hop->relid), tview_advice_command(hop)));
+	{
+		put_line(result, 8, psprintf("Scan: %s by %s  %s", name, columns, hop_rows_text(hop)));
+		put_line(result, 10, psprintf("Faster with: %s", tview_advice_command(hop)));
+	}
+}
+
+/*
+ * Puts the lines of a query.
+ */
+static void
+put_query_lines(ReturnSetInfo *result, const char *sql)
+{
+	const char *label = "Query:";
+	const char *end;
+
+	for (; sql != NULL; sql = end ? end + 1 : NULL)
+	{
+		end = strchr(sql, '\n');
+		put_line(result, 8, psprintf("%-6s%s", label, end ? pnstrdup(sql, end - sql) : sql));
+		label = "";
+	}
+}
+
+/*
+ * About how many rows a step finds, of how many.
+ */
+static char *
+hop_rows_text(const TviewHop *hop)
+{
+	double		rows = table_rows(hop->relid);
+	double		found = -1;
+
+	if (list_length(hop->attnums) == 1 && rows >= 0)
+		found = rows_per_value(hop->relid, linitial_int(hop->attnums), rows);
+	if (found < 0)
+		return rows_text(hop->relid);
+	return psprintf("(rows=%.0f of %.0f)", found, rows);
+}
+
+/*
+ * About how many rows of a table have the same value in a column; -1 if there
+ * are no statistics, or none for the current user.
+ */
+static double
+rows_per_value(Oid relid, AttrNumber attnum, double rows)
+{
+	HeapTuple	tuple;
+	float4		distinct;
+
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return -1;
+	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid),
+							Int16GetDatum(attnum), BoolGetDatum(false));
+	if (!HeapTupleIsValid(tuple))
+		return -1;
+	distinct = ((Form_pg_statistic) GETSTRUCT(tuple))->stadistinct;
+	ReleaseSysCache(tuple);
+	if (distinct == 0)
+		return -1;
+	return Max(1, distinct < 0 ? -1 / distinct : rows / distinct);
 }
 
 /*
@@ -281,13 +350,24 @@ put_hop_line(ReturnSetInfo *result, const TviewHop *hop)
 static char *
 rows_text(Oid relid)
 {
+	double		rows = table_rows(relid);
+
+	return rows < 0 ? "(rows unknown)" : psprintf("(rows=%.0f)", rows);
+}
+
+/*
+ * The same as a number; -1 if not known.
+ */
+static double
+table_rows(Oid relid)
+{
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	float4		rows = -1;
+	double		rows = -1;
 
 	if (HeapTupleIsValid(tuple))
 	{
 		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
 		ReleaseSysCache(tuple);
 	}
-	return rows < 0 ? "(rows unknown)" : psprintf("(rows=%.0f)", rows);
+	return rows;
 }

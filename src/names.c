@@ -39,6 +39,19 @@ static int	name_distance(const char *name, Oid tview);
 static void reject_name(const char *name, const char *why);
 
 /*
+ * The first argument of a function, the name of a TVIEW.
+ */
+char *
+tview_names_argument(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("name of a TVIEW must not be null")));
+	return text_to_cstring(PG_GETARG_TEXT_PP(0));
+}
+
+/*
  * The TVIEW of that name, written in any way.  Without one an error, or
  * InvalidOid when that is welcome.
  */
@@ -282,7 +295,7 @@ near_names(const char *name)
 
 	if (dot != NULL)
 		name = dot + 1;
-	limit = (strlen(name) + 1) / 3;
+	limit = strlen(name) / 2;
 	initStringInfo(&names);
 	for (int distance = 0; distance <= limit; distance++)
 	{

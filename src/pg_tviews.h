@@ -681,6 +681,7 @@ extern double tview_plan_estimate(TviewPlan *plan);
 extern void tview_plan_free(TviewPlan *plan);
 
 /* in names.c */
+extern char *tview_names_argument(FunctionCallInfo fcinfo);
 extern Oid	tview_names_resolve(const char *name, bool missing_ok);
 extern RangeVar *tview_names_parse(const char *name);	/* of a new TVIEW */
 extern char *tview_names_entity(const char *relname);

@@ -46,17 +46,14 @@ PG_FUNCTION_INFO_V1(pg_tviews_alter);
 Datum
 pg_tviews_alter(PG_FUNCTION_ARGS)
 {
+	char	   *name = tview_names_argument(fcinfo);
 	Oid			tview;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("name of the TVIEW must not be null")));
 	if (PG_ARGISNULL(1) && PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("query and options of a TVIEW must not both be null")));
-	tview = tview_names_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), false);
+	tview = tview_names_resolve(name, false);
 	tview_names_check_owner(tview);
 	if (!PG_ARGISNULL(2))
 		change_options(tview, PG_GETARG_DATUM(2));

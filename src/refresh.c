@@ -111,7 +111,7 @@ pg_tviews_refresh_keys(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("primary_keys must not be NULL"),
+				 errmsg("primary_keys must not be null"),
 				 errhint("Leave it out to refresh all rows.")));
 	array = PG_GETARG_ARRAYTYPE_P(1);
 	array = keys_in_type(def, array);
@@ -131,13 +131,9 @@ pg_tviews_refresh_keys(PG_FUNCTION_ARGS)
 static TviewDef *
 named_tview(FunctionCallInfo fcinfo)
 {
-	Oid			tview;
+	Oid			tview = tview_names_resolve(tview_names_argument(fcinfo),
+											false);
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("name of the TVIEW must not be NULL")));
-	tview = tview_names_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), false);
 	tview_names_check_owner(tview);
 	return tview_definition_require(tview);
 }
@@ -173,7 +169,9 @@ keys_in_type(TviewDef *def, ArrayType *array)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("keys of TVIEW %s have type %s, not %s", def->name,
-						format_type_be(att->atttypid), format_type_be(from))));
+						format_type_be(att->atttypid), format_type_be(from)),
+				 errhint("Write primary_keys => ARRAY[...]::%s[].",
+						 format_type_be(att->atttypid))));
 	getTypeOutputInfo(from, &output, &is_varlena);
 	getTypeInputInfo(att->atttypid, &input, &ioparam);
 	get_typlenbyvalalign(from, &typlen, &typbyval, &typalign);
