@@ -13,10 +13,9 @@
  * is still right: a pair passed over is the same in all that the source uses,
  * so to the source one has left and an equal one has come.
  *
- * Generated columns are computed here: transition tables do not hold those
- * that are virtual, nor stored ones of rows that went through a partitioned
- * table into a partition of another layout.  For what has changed, the columns
- * that they are made of stand for them.
+ * Generated columns that transition tables may lack are computed here, see
+ * generated.c.  For what has changed, the columns that they are made of stand
+ * for them.
  *
  * Which sources a table is of is cached per table and rebuilt when definitions
  * change.  A partition's columns are found by name, for they may stand in
@@ -58,8 +57,9 @@ typedef struct CaptureSource
 	TviewDef   *def;
 	TviewSource *source;
 	AttrNumber *columns;		/* what a touch remembers */
-	ExprState **generated;		/* those that are generated: how; or NULL */
+	ExprState **generated;		/* those to compute: how; or NULL */
 	ExprContext *context;		/* for that; NULL if none is */
+	bool		is_mixed;		/* partitions generate columns differently */
 	int			nused;
 	AttrNumber *used;			/* what the query reads */
 	TviewParts *used_parts;		/* and which parts of rows depend on it */
@@ -94,9 +94,9 @@ static CaptureSource *build_source(Relation relation, TviewDef *def,
 static void prepare_generated(Relation relation, CaptureSource *source,
 							  int column);
 static void find_used(Relation relation, CaptureSource *result);
-static void use_column(Relation relation, TviewParts *parts,
-					   AttrNumber column, TviewParts column_parts);
-static AttrNumber column_of(Relation relation, Oid parent, AttrNumber attnum);
+static void use_column(Relation relation, CaptureSource *source,
+					   TviewParts *parts, AttrNumber column,
+					   TviewParts column_parts);
 static bool is_of(Oid relid, Oid source_relid);
 static void capture_statement(TriggerData *trigdata, List *sources);
 static bool may_lack_rows(Relation relation);
@@ -294,6 +294,7 @@ is_of(Oid relid, Oid source_relid)
 static CaptureSource *
 build_source(Relation relation, TviewDef *def, TviewSource *source)
 {
+	Oid			relid = RelationGetRelid(relation);
 	CaptureSource *result = palloc0(sizeof(CaptureSource));
 
 	result->def = def;
@@ -302,8 +303,8 @@ build_source(Relation relation, TviewDef *def, TviewSource *source)
 	result->generated = palloc0(sizeof(ExprState *) * (source->ncolumns + 1));
 	for (int i = 0; i < source->ncolumns; i++)
 	{
-		result->columns[i] = column_of(relation, source->relid,
-									   source->columns[i]);
+		result->columns[i] = tview_generated_column(relid, source->relid,
+													source->columns[i]);
 		prepare_generated(relation, result, i);
 	}
 	result->row_parts = tview_parts_of_rows(def, source);
@@ -312,18 +313,19 @@ build_source(Relation relation, TviewDef *def, TviewSource *source)
 }
 
 /*
- * Prepares to compute a touch's column if it is generated.
+ * Prepares to compute a touch's column if the rows do not hold it.
  */
 static void
 prepare_generated(Relation relation, CaptureSource *source, int column)
 {
 	AttrNumber	attnum = source->columns[column];
-	Node	   *expr;
+	Node	   *expr = tview_generated_expr(relation, source->source->relid,
+											attnum);
 
-	if (TupleDescAttr(RelationGetDescr(relation), attnum - 1)->attgenerated ==
-		'\0')
+	if (tview_generated_is_mixed(relation, attnum))
+		source->is_mixed = true;
+	if (expr == NULL)
 		return;
-	expr = build_column_default(relation, attnum);
 	source->generated[column] =
 		ExecInitExpr(expression_planner((Expr *) expr), NULL);
 	if (source->context == NULL)
@@ -343,11 +345,12 @@ find_used(Relation relation, CaptureSource *result)
 	int			attnum = -1;
 
 	for (int i = 1; i <= natts && source->uses_all; i++)
-		use_column(relation, parts, i,
+		use_column(relation, result, parts, i,
 				   tview_parts_of_column(result->def, source, 0));
 	while ((attnum = bms_next_member(source->used, attnum)) >= 0)
-		use_column(relation, parts,
-				   column_of(relation, source->relid, attnum),
+		use_column(relation, result, parts,
+				   tview_generated_column(RelationGetRelid(relation),
+										  source->relid, attnum),
 				   tview_parts_of_column(result->def, source, attnum));
 	result->used = palloc(sizeof(AttrNumber) * (natts + 1));
 	result->used_parts = palloc(sizeof(TviewParts) * (natts + 1));
@@ -361,49 +364,33 @@ find_used(Relation relation, CaptureSource *result)
 }
 
 /*
- * Notes that parts of rows depend on a column: on itself, or if it is
- * generated, on those that it is made of.
+ * Notes that parts of rows depend on a column: on itself, or if the rows do
+ * not hold it, on those that it is made of.
  */
 static void
-use_column(Relation relation, TviewParts *parts, AttrNumber column,
-		   TviewParts column_parts)
+use_column(Relation relation, CaptureSource *source, TviewParts *parts,
+		   AttrNumber column, TviewParts column_parts)
 {
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(relation),
-										  column - 1);
 	Bitmapset  *bases = NULL;
 	int			base = -1;
+	Node	   *expr;
 
-	if (att->attisdropped)
+	if (TupleDescAttr(RelationGetDescr(relation), column - 1)->attisdropped)
 		return;
-	if (att->attgenerated == '\0')
+	expr = tview_generated_expr(relation, source->source->relid, column);
+	if (expr == NULL)
 	{
 		parts[column] |= column_parts;
 		return;
 	}
-	pull_varattnos(build_column_default(relation, column), 1, &bases);
+	if (tview_generated_is_mixed(relation, column))
+		source->is_mixed = true;
+	pull_varattnos(expr, 1, &bases);
 	while ((base = bms_next_member(bases, base)) >= 0)
 	{
 		if (base + FirstLowInvalidHeapAttributeNumber > 0)
 			parts[base + FirstLowInvalidHeapAttributeNumber] |= column_parts;
 	}
-}
-
-/*
- * Returns the column of a table that its parent has as attnum.
- */
-static AttrNumber
-column_of(Relation relation, Oid parent, AttrNumber attnum)
-{
-	AttrNumber	result;
-
-	if (RelationGetRelid(relation) == parent)
-		return attnum;
-	result = get_attnum(RelationGetRelid(relation),
-						get_attname(parent, attnum, false));
-	if (result <= 0)
-		tview_internal_error("column %d of relation %u not found in relation %u",
-							 attnum, parent, RelationGetRelid(relation));
-	return result;
 }
 
 /*
@@ -601,6 +588,12 @@ capture_change(List *sources, TupleTableSlot *before, TupleTableSlot *after)
 		CaptureSource *source = lfirst(lc);
 		TviewParts	parts = source->row_parts;
 
+		if (source->is_mixed)
+		{
+			get_pending(source);
+			tview_queue_touch_all(source->pending);
+			continue;
+		}
 		if (before && after)
 		{
 			TviewParts	changed = changed_parts(source, before, after);
@@ -662,7 +655,7 @@ changed_parts(CaptureSource *source, TupleTableSlot *a, TupleTableSlot *b)
 static bool
 is_linked_alike(CaptureSource *source, TupleTableSlot *a, TupleTableSlot *b)
 {
-	/* a generated column may differ if anything does that it is made of */
+	/* a computed column may differ if anything does that it is made of */
 	if (source->context)
 		return false;
 	return is_same_in(a, b, source->source->ncolumns, source->columns);
@@ -726,7 +719,7 @@ touch(CaptureSource *source, TupleTableSlot *slot, bool is_new,
 }
 
 /*
- * Computes the value of a generated column.
+ * Computes the value of a column that the row does not hold.
  */
 static Datum
 compute(CaptureSource *source, int column, TupleTableSlot *slot, bool *isnull)

@@ -468,6 +468,13 @@ extern TviewPartQuery *tview_parts_query(TviewDef *def, TviewParts parts);
 extern bool tview_parts_complete(const TviewDef *def, TviewParts parts,
 								 TupleTableSlot *row, TupleTableSlot *stored);
 
+/* in generated.c */
+extern Node *tview_generated_expr(Relation relation, Oid parent,
+								  AttrNumber column);
+extern bool tview_generated_is_mixed(Relation relation, AttrNumber column);
+extern AttrNumber tview_generated_column(Oid relid, Oid other,
+										 AttrNumber column);
+
 /* in capture.c */
 extern void tview_capture_start(struct PlannedStmt *plan);
 extern void tview_capture_reset(void);

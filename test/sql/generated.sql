@@ -1,0 +1,106 @@
+-- Generated columns, in partitions and children that have their columns in
+-- another order, and make them of something else
+CREATE SCHEMA generated;
+SET search_path = generated, public;
+SET client_min_messages = error;
+\set VERBOSITY terse
+\pset format unaligned
+\pset tuples_only on
+
+-- count(table, column): a TVIEW of what each value of a column has
+CREATE FUNCTION count(tab text, col text) RETURNS text LANGUAGE sql AS $$
+  SELECT pg_tviews_create(format('tv_%s_%s', tab, col),
+    format('SELECT b.id AS pk_%1$s_%2$s, (SELECT array_agg(s.id ORDER BY s.id) FROM generated.%1$s s WHERE s.%2$s = b.id) AS ids FROM generated.b', tab, col))
+$$;
+CREATE TABLE b (id int PRIMARY KEY);
+INSERT INTO b SELECT generate_series(1, 12);
+
+-- the place of a plain column is that of a generated one in the partition
+CREATE TABLE part (id int, k int, x int, g int GENERATED ALWAYS AS (x * 2) STORED) PARTITION BY LIST (id);
+CREATE TABLE part_1 (g int GENERATED ALWAYS AS (x * 2) STORED, x int, id int, k int);
+ALTER TABLE part_1 DROP COLUMN g;
+ALTER TABLE part_1 ADD COLUMN g int GENERATED ALWAYS AS (x * 2) STORED;
+CREATE TABLE part_2 (id int, g int GENERATED ALWAYS AS (x * 2) STORED, x int, k int);
+ALTER TABLE part ATTACH PARTITION part_1 FOR VALUES IN (1);
+ALTER TABLE part ATTACH PARTITION part_2 FOR VALUES IN (2);
+SELECT count('part', 'k'), count('part', 'g');
+INSERT INTO part_1 (id, k, x) VALUES (1, 1, 4), (1, 2, 3);
+INSERT INTO part_2 (id, k, x) VALUES (2, 1, 5), (2, 2, 6);
+SELECT kit.check_all();
+UPDATE part_2 SET k = k + 6;
+SELECT kit.check_all();
+UPDATE part SET k = k - 1, id = 3 - id;
+SELECT kit.check_all();
+UPDATE part_2 SET x = x - 2;
+SELECT kit.check_all();
+DELETE FROM part_2 WHERE k = 7;
+DELETE FROM part_1 WHERE k = 7;
+SELECT kit.check_all();
+
+-- each partition, and each child, may make it of something else (16 and later)
+DO $do$
+BEGIN
+  IF current_setting('server_version_num')::int < 160000 THEN RETURN; END IF;
+  CREATE TABLE own (id int, x int, y int, g int GENERATED ALWAYS AS (x) STORED) PARTITION BY LIST (id);
+  CREATE TABLE own_1 PARTITION OF own FOR VALUES IN (1);
+  CREATE TABLE own_2 (y int, id int, g int GENERATED ALWAYS AS (y + 1) STORED, x int);
+  ALTER TABLE own ATTACH PARTITION own_2 FOR VALUES IN (2);
+  PERFORM count('own', 'g');
+  CREATE TABLE tv_own AS SELECT g AS pk_own, jsonb_agg(to_jsonb(own) ORDER BY id) AS rows FROM own WHERE g IS NOT NULL GROUP BY g;
+  INSERT INTO own (id, x, y) VALUES (1, 1, 2), (2, 3, 4);
+  PERFORM kit.check_all();
+  UPDATE own SET y = 6;
+  PERFORM kit.check_all();
+  UPDATE own SET y = 7 WHERE id = 2;
+  PERFORM kit.check_all();
+  UPDATE own SET x = 5;
+  PERFORM kit.check_all();
+  UPDATE own_2 SET y = 9;
+  PERFORM kit.check_all();
+  UPDATE own SET id = 3 - id;
+  PERFORM kit.check_all();
+  DELETE FROM own;
+  PERFORM kit.check_all();
+
+  CREATE TABLE mother (id int, x int, y int, g int GENERATED ALWAYS AS (x) STORED);
+  CREATE TABLE child (y int, g int GENERATED ALWAYS AS (y + 1) STORED, x int, id int) INHERITS (mother);
+  PERFORM count('mother', 'g'), count('child', 'g');
+  INSERT INTO mother (id, x, y) VALUES (1, 1, 2);
+  INSERT INTO child (id, x, y) VALUES (2, 3, 4);
+  PERFORM kit.check_all();
+  UPDATE mother SET y = 7;
+  PERFORM kit.check_all();
+  UPDATE mother SET x = 2;
+  PERFORM kit.check_all();
+  UPDATE child SET y = 1;
+  PERFORM kit.check_all();
+  DELETE FROM mother WHERE g = 2;
+  PERFORM kit.check_all();
+END $do$;
+
+-- virtual columns (18 and later) are made as the table says that is read
+DO $do$
+BEGIN
+  IF current_setting('server_version_num')::int < 180000 THEN RETURN; END IF;
+  EXECUTE 'CREATE TABLE virt (id int, x int, y int, g int GENERATED ALWAYS AS (x) VIRTUAL) PARTITION BY LIST (id)';
+  EXECUTE 'CREATE TABLE virt_1 PARTITION OF virt FOR VALUES IN (1)';
+  EXECUTE 'CREATE TABLE virt_2 (y int, id int, g int GENERATED ALWAYS AS (y + 1) VIRTUAL, x int)';
+  EXECUTE 'ALTER TABLE virt ATTACH PARTITION virt_2 FOR VALUES IN (2)';
+  PERFORM count('virt', 'g'), count('virt_2', 'g');
+  INSERT INTO virt (id, x, y) VALUES (1, 1, 2), (2, 3, 4);
+  PERFORM kit.check_all();
+  UPDATE virt SET y = 7;
+  PERFORM kit.check_all();
+  UPDATE virt SET x = 5;
+  PERFORM kit.check_all();
+  UPDATE virt_2 SET y = 8;
+  PERFORM kit.check_all();
+  UPDATE virt_2 SET x = 8;
+  PERFORM kit.check_all();
+  UPDATE virt SET id = 3 - id;
+  PERFORM kit.check_all();
+  DELETE FROM virt_2;
+  PERFORM kit.check_all();
+END $do$;
+
+DROP SCHEMA generated CASCADE;
