@@ -46,12 +46,14 @@ class Queries(Expressions):
             if not keyed_ok:
                 options = dict(options, base=0, query=1)
         kind = self.dice.rng.choices(list(options), list(options.values()))[0]
+        if kind == "base":
+            return self.source_base(depth, keyed, base)
         return getattr(self, "source_" + kind)(depth, keyed)
 
     def model_has_key(self):
         return any(t.key and t.kind != "parent" and not t.pk_deferrable for t in self.model.roots())
 
-    def source_base(self, depth, keyed):
+    def source_base(self, depth, keyed, base=False):
         dice = self.dice
         tables = [t for t in self.model.tables if t.attached and t.kind not in ("partition", "child")]
         if dice.want("partition_source", 0.05):
@@ -71,7 +73,17 @@ class Queries(Expressions):
             if only and keyed:
                 dice.note("only")
             text, key = ("ONLY " + text, key) if only else (text, None)
+        texts = [c for c in table.cols if c.type == "text"]
+        if texts and not base and dice.want("fenced_cast", 0.06):
+            return self.fenced(text, table, key, dice.pick(texts))
         return Source(text, self.alias(), list(table.cols), key, is_base=True)
+
+    def fenced(self, text, table, key, col):
+        """Only 'v1' is a number without its 'v', and OFFSET 0 keeps the cast behind the condition."""
+        name = "t.%s" % col.sql
+        sql = "(SELECT %s, replace(%s, 'v', '')::int AS cast_n FROM %s AS t WHERE %s ~ '^v[0-9]$' OFFSET 0)" % (
+            ", ".join("t." + c.sql for c in table.cols), name, text, name)
+        return Source(sql, self.alias(), list(table.cols) + [Col("cast_n", "int")], key)
 
     def source_helper(self, depth, keyed):
         view = self.dice.pick([v for v in self.model.views if v.key or not keyed])

@@ -63,6 +63,7 @@ BY_KEY = {
     "partition_source": "a partition or child table as a source",
     "only": "FROM ONLY",
     "whole_row": "to_jsonb(row)",
+    "fenced_cast": "a cast that would fail for rows which a condition keeps from it",
     "fragile_key": "a key that later data can make ambiguous",
 }
 
