@@ -97,7 +97,7 @@ ORDER BY s.mean_time_ms DESC LIMIT 10 :as_table \gset slow_
 	to_char(s.lock_escalations, 'FM999,999,999,990') AS "Escalations",
 	to_char(s.errors, 'FM999,999,999,990') AS "Errors",
 	m.last_error AS "Last error",
-	to_char(m.last_refreshed, 'YYYY-MM-DD HH24:MI:SS') AS "Last refreshed",
+	to_char(m.last_refreshed, 'YYYY-MM-DD HH24:MI') AS "Last refreshed",
 	pg_size_pretty(pg_total_relation_size(c.oid)) AS "Size"
 FROM :ext.pg_tviews_metadata m
 LEFT JOIN :ext.pg_tviews_stats() s ON s.tview = m.tview
@@ -142,7 +142,7 @@ p { margin: .4rem 0; color: var(--soft); }
 .sums b { display: block; font-size: 1.4rem; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; }
-th, td { padding: .4rem .75rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th, td { padding: .4rem .55rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 tbody tr:last-child td { border-bottom: 0; }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; background: var(--band); }
 th.OK, th.WARNING, th.ERROR { color: var(--soft); }
@@ -150,17 +150,22 @@ td { overflow-wrap: break-word; white-space: pre-wrap; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .OK, .WARNING, .ERROR { font-weight: 600; }
 .OK { color: var(--ok); } .WARNING { color: var(--warning); } .ERROR { color: var(--error); }
-svg { display: block; max-width: none; }
+svg { display: block; max-width: 100%; height: auto; }
 svg rect { fill: var(--table); stroke: var(--soft); } svg rect.tview { fill: var(--tview); }
 svg text { fill: var(--text); }
 @media (max-width: 45rem) {
+	svg { max-width: none; }
 	.scroll:not(.graph) { border: 0; overflow: visible; }
 	thead { display: none; }
-	table, tbody, tr, td { display: block; }
-	tr { border: 1px solid var(--line); border-radius: .5rem; padding: .4rem 0; margin-bottom: .6rem; }
-	td, td.number { border: 0; padding: .1rem .75rem; text-align: left; white-space: pre-wrap; }
+	table, tbody, td { display: block; }
+	tr { display: grid; grid-template-columns: 1fr 1fr; border: 1px solid var(--line); border-radius: .5rem;
+		padding: .4rem 0; margin-bottom: .6rem; }
+	td, td.number { border: 0; padding: .1rem .75rem; text-align: left; white-space: pre-wrap; min-width: 0; }
+	td:not(.number) { grid-column: 1 / -1; }
+	td.OK, td.WARNING, td.ERROR { grid-row: 1; grid-column: 2; text-align: right; }
+	td:first-child { grid-row: 1; font-weight: 600; }
 	td:empty { display: none; }
-	td::before { content: attr(data-label) ": "; color: var(--soft); font-weight: 400; }
+	td:not(:first-child):not(.OK):not(.WARNING):not(.ERROR)::before { content: attr(data-label) ": "; color: var(--soft); font-weight: 400; }
 }
 </style>$$;
 SELECT format($$<title>TVIEWs of %1$s</title>

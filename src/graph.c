@@ -4,8 +4,9 @@
  *		or drawn, as SVG.
  *
  * Nodes stand in columns: base tables in the first, each TVIEW one to the
- * right of what it is built on.  TVIEWs that are broken are left out; what is
- * wrong with them, validate.c tells.
+ * right of what it is built on.  Within a column, nodes stand beside those
+ * that they are connected with, as far as there is room.  TVIEWs that are
+ * broken are left out; what is wrong with them, validate.c tells.
  */
 #include "postgres.h"
 
@@ -26,6 +27,9 @@
 /* How many characters of a name a node has room for. */
 #define NODE_CHARS 28
 
+/* How often nodes are moved towards their neighbours. */
+#define SWEEPS 10
+
 /* A table in the picture. */
 typedef struct GraphNode
 {
@@ -34,6 +38,8 @@ typedef struct GraphNode
 	bool		is_tview;
 	int			column;
 	int			row;			/* within the column */
+	int			y;				/* its upper side */
+	double		wish;			/* the mean of its neighbours */
 } GraphNode;
 
 /* A source of a TVIEW, or all that are on one table. */
@@ -57,11 +63,13 @@ static int	compare_names(const ListCell *a, const ListCell *b);
 static GraphNode *get_node(Graph *graph, Oid relid);
 static void add_edge(Graph *graph, GraphNode *to, const TviewSource *source);
 static void place_nodes(Graph *graph);
+static double mean_height(const Graph *graph, const GraphNode *node);
+static int	compare_wishes(const ListCell *a, const ListCell *b);
+static void number_rows(Graph *graph, List *nodes);
 static char *draw_mermaid(const Graph *graph);
 static char *draw_dot(const Graph *graph);
 static char *draw_svg(const Graph *graph);
 static int	node_x(const GraphNode *node);
-static int	node_y(const GraphNode *node);
 static void draw_svg_node(StringInfo out, const GraphNode *node);
 static void draw_svg_edge(StringInfo out, const GraphEdge *edge);
 static char *label(const GraphNode *node, bool is_xml);
@@ -187,25 +195,97 @@ add_edge(Graph *graph, GraphNode *to, const TviewSource *source)
 }
 
 /*
- * Numbers the nodes of each column.
+ * Finds a place for each node: one above the other as they come, and then, a
+ * few times over, in the order of the mean height of their neighbours.
  */
 static void
 place_nodes(Graph *graph)
 {
+	List	   *nodes = list_copy(graph->nodes);
 	ListCell   *lc;
-	ListCell   *other;
 
-	foreach(lc, graph->nodes)
+	for (int sweep = 0; sweep <= SWEEPS; sweep++)
 	{
-		GraphNode  *node = lfirst(lc);
-
-		foreach(other, graph->nodes)
+		list_sort(nodes, compare_wishes);
+		number_rows(graph, nodes);
+		foreach(lc, nodes)
 		{
-			if (lfirst(other) == node)
-				break;
-			if (((GraphNode *) lfirst(other))->column == node->column)
-				node->row++;
+			GraphNode  *node = lfirst(lc);
+
+			node->wish = mean_height(graph, node);
 		}
+	}
+}
+
+/*
+ * The mean height of the neighbours of a node, or its own.
+ */
+static double
+mean_height(const Graph *graph, const GraphNode *node)
+{
+	double		sum = 0;
+	int			count = 0;
+	ListCell   *lc;
+
+	foreach(lc, graph->edges)
+	{
+		GraphEdge  *edge = lfirst(lc);
+
+		if (edge->from != node && edge->to != node)
+			continue;
+		sum += edge->from == node ? edge->to->y : edge->from->y;
+		count++;
+	}
+	return count > 0 ? sum / count : node->y;
+}
+
+/*
+ * Sorts nodes by column, and then by where they want to be.
+ */
+static int
+compare_wishes(const ListCell *a, const ListCell *b)
+{
+	const GraphNode *first = lfirst(a);
+	const GraphNode *second = lfirst(b);
+
+	if (first->column != second->column)
+		return first->column < second->column ? -1 : 1;
+	if (first->wish != second->wish)
+		return first->wish < second->wish ? -1 : 1;
+	return first->number - second->number;
+}
+
+/*
+ * Puts nodes, which are sorted by column, below each other, with each column
+ * in the middle of the picture.  Every second column is lower by half a row,
+ * so that a straight edge from the column before it to the one behind it
+ * passes between its nodes.
+ */
+static void
+number_rows(Graph *graph, List *nodes)
+{
+	const int	step = NODE_HEIGHT + GAP_Y;
+	int			most = 0;
+	int			start = 0;
+
+	for (int i = 0; i < list_length(nodes); i++)
+	{
+		GraphNode  *node = list_nth(nodes, i);
+
+		if (((GraphNode *) list_nth(nodes, start))->column != node->column)
+			start = i;
+		node->row = i - start;
+		most = Max(most, node->row + 1);
+	}
+	for (int i = list_length(nodes) - 1; i >= 0; i--)
+	{
+		GraphNode  *node = list_nth(nodes, i);
+
+		if (i + 1 == list_length(nodes) ||
+			((GraphNode *) list_nth(nodes, i + 1))->column != node->column)
+			start = (most - node->row - 1) / 2;
+		node->y = MARGIN + (start + node->row) * step +
+				  node->column % 2 * step / 2;
 	}
 }
 
@@ -291,11 +371,11 @@ draw_svg(const Graph *graph)
 		GraphNode  *node = lfirst(lc);
 
 		width = Max(width, node_x(node) + NODE_WIDTH + MARGIN);
-		height = Max(height, node_y(node) + NODE_HEIGHT + MARGIN);
+		height = Max(height, node->y + NODE_HEIGHT + MARGIN);
 		draw_svg_node(&body, node);
 	}
-	appendStringInfo(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"13\">\n",
-					 width, height);
+	appendStringInfo(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"13\">\n",
+					 width, height, width, height);
 	appendStringInfo(&out, "%s</svg>\n", body.data);
 	return out.data;
 }
@@ -310,19 +390,6 @@ node_x(const GraphNode *node)
 }
 
 /*
- * Where its top is.  Every second column is lower by half a row, so that a
- * straight edge from the column before it to the one behind it passes between
- * its nodes.
- */
-static int
-node_y(const GraphNode *node)
-{
-	int			step = NODE_HEIGHT + GAP_Y;
-
-	return MARGIN + node->row * step + (node->column % 2) * step / 2;
-}
-
-/*
  * One node of the drawing.  A name that is too long is cut off, and shown
  * whole when pointed at.
  */
@@ -333,7 +400,7 @@ draw_svg_node(StringInfo out, const GraphNode *node)
 	int			length = strlen(name);
 	int			shown = pg_mbcharcliplen(name, length, NODE_CHARS);
 	int			x = node_x(node);
-	int			y = node_y(node);
+	int			y = node->y;
 	bool		is_tview = node->is_tview;
 
 	appendStringInfo(out, "<g><title>%s</title><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"%d\" fill=\"%s\" stroke=\"#345\"/>",
@@ -357,9 +424,9 @@ draw_svg_edge(StringInfo out, const GraphEdge *edge)
 {
 	static const char *const colors[] = {"#2a7", "#27a", "#c33"};
 	int			x1 = node_x(edge->from) + NODE_WIDTH;
-	int			y1 = node_y(edge->from) + NODE_HEIGHT / 2;
+	int			y1 = edge->from->y + NODE_HEIGHT / 2;
 	int			x2 = node_x(edge->to);
-	int			y2 = node_y(edge->to) + NODE_HEIGHT / 2;
+	int			y2 = edge->to->y + NODE_HEIGHT / 2;
 	int			middle = (x1 + x2) / 2;
 
 	appendStringInfo(out, "<path d=\"M%d %d C%d %d %d %d %d %d\" fill=\"none\" stroke=\"%s\"%s><title>%s</title></path>\n",
