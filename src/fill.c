@@ -62,7 +62,7 @@ run_query(const TviewDef *def, DestReceiver *receiver)
 {
 	TviewPlan  *plan = tview_plan_prepare(psprintf("SELECT * FROM %s",
 												   def->view_name),
-										  0, NULL, NULL, false);
+										  0, NULL, NULL, TVIEW_PLAN_FEW);
 	TviewProgress progress;
 
 	tview_progress_begin(&progress, def->tview, true);

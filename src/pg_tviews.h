@@ -674,11 +674,19 @@ typedef struct TviewRows
 
 typedef struct TviewPlan TviewPlan;
 
+/* What a plan is run for. */
+typedef enum TviewPlanUse
+{
+	TVIEW_PLAN_ONE,				/* one value, often: see plan.c */
+	TVIEW_PLAN_FEW,				/* some, or all: planned once */
+	TVIEW_PLAN_MANY,			/* so many that each run is planned for them */
+} TviewPlanUse;
+
 extern void tview_plan_push_snapshot(void);
 extern void tview_plan_read_past(bool past);
 extern void tview_plan_reset_snapshot(void);
 extern TviewPlan *tview_plan_prepare(const char *sql, int nargs, Oid *argtypes,
-									 const TviewRows *rows, bool replan);
+									 const TviewRows *rows, TviewPlanUse use);
 extern void tview_plan_run(TviewPlan *plan, ParamListInfo params,
 						   const TviewRows *rows, Tuplestorestate *result);
 extern DestReceiver *tview_plan_receiver(Tuplestorestate *result);

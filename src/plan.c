@@ -7,6 +7,12 @@
  * of maintenance: prepared once per backend and kept with the definition that
  * they belong to, so that nothing is parsed or planned on the hot path.
  *
+ * A plan for one value is made with other costs: as if all pages were in
+ * memory and each row looked at were dear.  It will be run often, each time
+ * for a handful of rows, and PostgreSQL's own costs, by which a small table is
+ * one page to read, have it compare all of a hundred rows instead of descending
+ * an index.  Nor does the plan get slow when tables that were empty grow.
+ *
  * A plan may read row sets that we supply (TviewRows): SPI calls them
  * ephemeral named relations.  Its rows go straight into a tuplestore of the
  * caller, rather than through SPI's own result, which would copy them once
@@ -38,6 +44,14 @@
 struct TviewPlan
 {
 	SPIPlanPtr	plan;
+	TviewPlanUse use;
+};
+
+/* What planning for one value assumes. */
+static const char *const costs_of_one[][2] = {
+	{"seq_page_cost", "0.01"},
+	{"random_page_cost", "0.01"},
+	{"cpu_tuple_cost", "0.05"},
 };
 
 /* Local data: see tview_plan_read_past */
@@ -47,6 +61,8 @@ static bool reads_past = false;
 static Snapshot frozen_snapshot = NULL;
 
 static SPIPlanPtr prepare_command(const char *sql);
+static bool is_planned(TviewPlan *plan);
+static void assume_costs(void);
 static void connect_spi(void);
 static void finish_spi(void);
 static void register_rows(const TviewRows *rows);
@@ -216,12 +232,11 @@ prepare_command(const char *sql)
 /*
  * Prepares a query for good.  "rows" (may be NULL) is a row set that the query
  * calls by its name and that each run supplies anew; the plan is made for
- * about as many rows as it has.  With "replan" each run is planned for its own
- * parameters.
+ * about as many rows as it has.
  */
 TviewPlan *
 tview_plan_prepare(const char *sql, int nargs, Oid *argtypes,
-				   const TviewRows *rows, bool replan)
+				   const TviewRows *rows, TviewPlanUse use)
 {
 	TviewPlan  *result;
 	SPIPlanPtr	plan;
@@ -230,13 +245,15 @@ tview_plan_prepare(const char *sql, int nargs, Oid *argtypes,
 	if (rows)
 		register_rows(rows);
 	plan = SPI_prepare_cursor(sql, nargs, argtypes,
-							  replan ? CURSOR_OPT_CUSTOM_PLAN :
-									   CURSOR_OPT_GENERIC_PLAN);
+							  use == TVIEW_PLAN_MANY ?
+								  CURSOR_OPT_CUSTOM_PLAN :
+								  CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		tview_internal_error("SPI_prepare_cursor failed: %s",
 							 SPI_result_code_string(SPI_result));
 	result = MemoryContextAlloc(CacheMemoryContext, sizeof(TviewPlan));
 	result->plan = plan;
+	result->use = use;
 	SPI_keepplan(plan);
 	finish_spi();
 	return result;
@@ -276,8 +293,12 @@ tview_plan_run_into(TviewPlan *plan, ParamListInfo params,
 					const TviewRows *rows, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = {0};
+	bool		has_costs = plan->use == TVIEW_PLAN_ONE && !is_planned(plan);
+	int			guc_level = has_costs ? NewGUCNestLevel() : 0;
 	int			code;
 
+	if (has_costs)
+		assume_costs();
 	options.params = params;
 	options.read_only = true;
 	options.dest = receiver;
@@ -289,6 +310,33 @@ tview_plan_run_into(TviewPlan *plan, ParamListInfo params,
 		tview_internal_error("SPI_execute_plan_extended failed: %s",
 							 SPI_result_code_string(code));
 	finish_spi();
+	if (has_costs)
+		AtEOXact_GUC(false, guc_level);
+}
+
+/*
+ * True when a plan need not be made before it is run; hardly ever wrong, and
+ * all that depends on it is the costs it is made with.
+ */
+static bool
+is_planned(TviewPlan *plan)
+{
+	CachedPlanSource *source =
+		linitial(SPI_plan_get_plan_sources(plan->plan));
+
+	return source->is_valid && source->gplan && source->gplan->is_valid;
+}
+
+/*
+ * Sets the costs of planning for one value, until the GUC nest level ends.
+ */
+static void
+assume_costs(void)
+{
+	for (int i = 0; i < lengthof(costs_of_one); i++)
+		(void) set_config_option(costs_of_one[i][0], costs_of_one[i][1],
+								 PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 }
 
 /*

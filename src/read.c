@@ -141,7 +141,8 @@ tview_read_null_key(TviewDef *def)
 	}
 	appendStringInfoString(&sql, " LIMIT 1");
 	if (def->null_plan == NULL)
-		def->null_plan = tview_plan_prepare(sql.data, 0, NULL, NULL, false);
+		def->null_plan = tview_plan_prepare(sql.data, 0, NULL, NULL,
+											TVIEW_PLAN_FEW);
 	tview_plan_run(def->null_plan, NULL, NULL, rows);
 	result = tuplestore_tuple_count(rows) > 0;
 	tuplestore_end(rows);
@@ -213,7 +214,9 @@ prepare(TviewPlan **plan, const char *sql, int size, TviewKeys *scope)
 	}
 	if (*plan == NULL)
 		*plan = tview_plan_prepare(sql, nargs, types, NULL,
-								   size == SIZE_MANY);
+								   size == SIZE_ONE	 ? TVIEW_PLAN_ONE :
+								   size == SIZE_MANY ? TVIEW_PLAN_MANY :
+													   TVIEW_PLAN_FEW);
 	return *plan;
 }
 

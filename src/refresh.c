@@ -561,7 +561,7 @@ delete_gone(TviewWriter *writer, RefreshContext *context,
 		appendStringInfo(&sql, " t.%s", name);
 	}
 	appendStringInfoChar(&sql, ')');
-	plan = tview_plan_prepare(sql.data, 0, NULL, &rows, false);
+	plan = tview_plan_prepare(sql.data, 0, NULL, &rows, TVIEW_PLAN_FEW);
 	tview_plan_run(plan, NULL, &rows, gone);
 	tview_plan_free(plan);
 	delete_keys(writer, gone, context, NULL);
@@ -583,7 +583,7 @@ check_unique(TviewDef *def, const TviewRows *rows)
 									   " f GROUP BY %s HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1 LIMIT 1",
 									   tview_read_key_list(def, "f."),
 									   tview_read_key_list(def, "f.")),
-							  0, NULL, rows, false);
+							  0, NULL, rows, TVIEW_PLAN_FEW);
 	tview_plan_run(plan, NULL, rows, twice);
 	tview_plan_free(plan);
 	if (tuplestore_gettupleslot(twice, true, false, slot))

@@ -220,7 +220,9 @@ tview_touches_query(TviewDef *def, const char *sql, TviewPlan **plans,
 								SECURITY_LOCAL_USERID_CHANGE,
 							def->settings);
 	if (plans[size] == NULL)
-		plans[size] = tview_plan_prepare(sql, 0, NULL, &rows, false);
+		plans[size] = tview_plan_prepare(sql, 0, NULL, &rows,
+										 size == 0 ? TVIEW_PLAN_ONE :
+													 TVIEW_PLAN_FEW);
 	tview_plan_run(plans[size], NULL, &rows, result);
 	tview_plan_leave_owner(&identity);
 	PopActiveSnapshot();

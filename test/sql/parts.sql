@@ -145,6 +145,19 @@ SELECT source, changes FROM pg_tviews_get_queue() WHERE entity_name = 'tv_recent
 COMMIT;
 SELECT kit.check_all();
 
+-- one row is computed by index, also of a table that is one page
+INSERT INTO tb_user SELECT i, 'user ' || i FROM generate_series(5, 60) i;
+ANALYZE tb_user, tb_post;
+CREATE TABLE tv_lookup AS SELECT p.pk_post AS pk_lookup, p.title, u.name FROM tb_post p JOIN tb_user u ON u.pk_user = p.fk_user;
+SELECT pg_stat_force_next_flush();
+BEGIN;
+UPDATE tb_post SET title = 'looked up' WHERE pk_post = 1;
+SELECT count(*) FROM tv_lookup WHERE title = 'looked up';
+SELECT seq_scan, idx_scan > 0 FROM pg_stat_xact_user_tables WHERE relid = 'tb_user'::regclass;
+SHOW seq_page_cost;
+COMMIT;
+DROP TABLE tv_lookup;
+
 -- more parts than there are bits
 DO $$
 DECLARE n text := (SELECT string_agg('c' || i, ', ') FROM generate_series(1, 45) i);
