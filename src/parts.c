@@ -636,6 +636,7 @@ tview_parts_complete(const TviewDef *def, TviewParts parts,
 		}
 		else if (is_document)
 		{
+			Jsonb	   *fresh = DatumGetJsonbP(row->tts_values[i]);
 			Jsonb	   *document;
 
 			if (stored->tts_isnull[column])
@@ -643,9 +644,8 @@ tview_parts_complete(const TviewDef *def, TviewParts parts,
 			document = DatumGetJsonbP(value);
 			if (!JB_ROOT_IS_OBJECT(document))
 				return false;
-			row->tts_values[i] = DirectFunctionCall2(jsonb_concat,
-													 JsonbPGetDatum(document),
-													 row->tts_values[i]);
+			document = tview_document_merge(document, fresh);
+			row->tts_values[i] = JsonbPGetDatum(document);
 		}
 	}
 	return true;

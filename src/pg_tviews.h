@@ -20,6 +20,7 @@
 #include "nodes/pg_list.h"
 #include "portability/instr_time.h"
 #include "tcop/dest.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
@@ -627,6 +628,9 @@ extern void tview_flush_all(void);
 extern TviewCounts tview_flush_refresh(TviewDef *def, TviewKeys *scope,
 									   bool force);
 extern void tview_flush_install_hooks(void);
+
+/* in document.c */
+extern Jsonb *tview_document_merge(Jsonb *stored, Jsonb *fresh);
 
 /* in write.c */
 typedef struct TviewWriter TviewWriter;

@@ -9,8 +9,8 @@
  *
  * A plan for one value is made with other costs: as if all pages were in
  * memory and each row looked at were dear.  It will be run often, each time
- * for a handful of rows, and PostgreSQL's own costs, by which a small table is
- * one page to read, have it compare all of a hundred rows instead of descending
+ * for a handful of rows, and by PostgreSQL's own costs a small table is one
+ * page to read, so that it looks at all of a hundred rows rather than descend
  * an index.  Nor does the plan get slow when tables that were empty grow.
  *
  * A plan may read row sets that we supply (TviewRows): SPI calls them
