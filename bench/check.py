@@ -21,25 +21,32 @@ WARM_UP, COUNTED = 12, 40
 MARK = "SELECT pg_backend_pid()"
 NAMES = ("one row, used column", "one row, unused column", "one row, equal value", "one row, another column", "child insert",
          "child delete", "document insert", "20 touches of one document", "update of 100 rows", "user rename",
-         "TVIEW on TVIEW, three deep", "ten TVIEWs on one table", "join, for pg_ivm")
+         "TVIEW on TVIEW, three deep", "ten TVIEWs on one table", "join, one row")
 SIZE = 1000
 
 
-def chosen():
-    return [s for s in scenarios.ALL if s.name in NAMES] + [scenarios.rename(6, 167)]
+def chosen(player="nothing"):
+    """The scenarios in which somebody takes part."""
+    everything = [s for s in scenarios.ALL if s.name in NAMES] + [scenarios.rename(6, 167)]
+    return [s for s in everything if player in [c.name for c in scenarios.DATASETS[s.dataset].contenders]]
+
+
+def times(scenario):
+    """How many operations of a scenario are counted."""
+    return max(3, COUNTED // (scenario.rows * scenario.statements))
 
 
 def script(player):
-    """What the backend is to run: for each scenario a warm-up, a mark, the operations, a mark."""
+    """What the backend is to run: for each scenario a warm-up and what counts, each between marks."""
     lines = []
-    for number, scenario in enumerate(chosen()):
+    for scenario in chosen(player):
         arena = Numbers()
-        counted = max(3, COUNTED // (scenario.rows * scenario.statements))
         lines.append("SET search_path = %s_%s, public" % (scenario.dataset, player))
         lines.append("PREPARE operation%s AS %s" % (scenario.types and "(%s)" % scenario.types, scenario.sql))
-        for count in WARM_UP, counted:
-            lines += measure.operations(arena, scenario, count)
-            lines.append(MARK)
+        for number in WARM_UP, times(scenario):
+            turn = measure.operations(arena, scenario, number)
+            lines += [turn.before] * bool(turn.before) + [MARK] + turn.statements + [MARK]
+            lines += [turn.after] * bool(turn.after)
         lines.append("DEALLOCATE operation")
     return "\n".join(" ".join(line.split()) for line in lines) + "\n"
 
@@ -51,7 +58,7 @@ class Numbers:
 
 
 def counts(player, data, directory):
-    """Instructions of one operation of each scenario."""
+    """{scenario: (instructions of one operation, callgrind's file)}"""
     copy = directory / player
     shutil.copytree(data, copy, symlinks=True)
     run = subprocess.run(
@@ -60,33 +67,73 @@ def counts(player, data, directory):
         input=script(player), capture_output=True, text=True)
     if run.returncode or "ERROR:" in run.stderr or "FATAL:" in run.stderr:
         sys.exit("callgrind's backend failed:\n" + run.stderr[-3000:])
-    dumps = sorted(directory.glob(player + ".out.*"), key=lambda path: int(path.suffix[1:]))
-    totals = [int(re.search(r"^(?:summary|totals): (\d+)", path.read_text(), re.M)[1]) for path in dumps]
-    if len(totals) < 2 * len(chosen()):
-        sys.exit("callgrind left %d dumps, not %d" % (len(totals), 2 * len(chosen())))
+    dumps = sorted(directory.glob(player + ".out.*"), key=lambda path: int(path.suffix[1:]))[:4 * len(chosen(player))]
+    if len(dumps) < 4 * len(chosen(player)):
+        sys.exit("callgrind left %d dumps, not %d" % (len(dumps), 4 * len(chosen(player))))
     found = {}
-    for number, scenario in enumerate(chosen()):
-        counted = max(3, COUNTED // (scenario.rows * scenario.statements))
-        found[scenario.name] = totals[2 * number + 1] / counted
+    for scenario, dump in zip(chosen(player), dumps[3::4]):
+        total = int(re.search(r"^(?:summary|totals): (\d+)", dump.read_text(), re.M)[1])
+        found[scenario.name] = total / times(scenario), dump
     shutil.rmtree(copy)
     return found
 
 
 def measured(data):
     """{scenario: (added, base)} in instructions; data is the directory of a server that is stopped."""
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="check."))
-    try:
-        base = counts("nothing", data, directory)
-        ours = counts("pg_tviews", data, directory)
-    finally:
-        shutil.rmtree(directory)
-    return {name: (ours[name] - base[name], base[name]) for name in base}
+    with tempfile.TemporaryDirectory(prefix="check.") as directory:
+        base, ours = (counts(player, data, pathlib.Path(directory)) for player in ("nothing", "pg_tviews"))
+        return {name: (ours[name][0] - base[name][0], base[name][0]) for name in base}
 
 
-def make_schemas(log):
-    """The data sets for both, in the server that is running."""
+def measured_all(data, log):
+    """{scenario: {contender: instructions added}}, and {scenario: {step: share of what pg_tviews adds}}"""
+    added, shares = {}, {}
+    with tempfile.TemporaryDirectory(prefix="check.") as directory:
+        base = counts("nothing", data, pathlib.Path(directory))
+        for player in "row", "statement", "pg_tviews":
+            log("counting the instructions of " + player)
+            for name, (instructions, dump) in counts(player, data, pathlib.Path(directory)).items():
+                added.setdefault(name, {"nothing": base[name][0]})[player] = instructions - base[name][0]
+                if player == "pg_tviews" and instructions - base[name][0] > 0.05 * base[name][0]:
+                    shares[name] = step_shares(base[name][1], dump)
+    return added, shares
+
+
+# Steps of the work, by the functions that they are in; what one is in another's counts for both.
+STEPS = {
+    "capture": ("pg_tviews_capture",),
+    "locks": ("tview_locks_begin", "tview_locks_links", "tview_locks_keys"),
+    "asking the view": ("tview_read_view",),
+    "writing": ("tview_write_row",),
+    "compressing": ("pglz_compress",),
+    "decompressing": ("pglz_decompress",),
+    "heap and indexes": ("heap_update", "heap_insert", "ExecInsertIndexTuples"),
+}
+
+
+def step_shares(base, ours):
+    """{step: share of the instructions by which one file of callgrind's has more than another}"""
+    before, after = steps(base), steps(ours)
+    return {step: (after[step] - before[step]) / (after["all"] - before["all"]) for step in STEPS}
+
+
+def steps(dump):
+    """{step: instructions, with those of what is called} of a file of callgrind's."""
+    text = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--auto=no", "--threshold=100", str(dump)],
+                          capture_output=True, text=True, check=True).stdout
+    costs = {}
+    for line in text.splitlines():
+        match = re.match(r"\s*([\d,]+)(?: \([ \d.]+%\))?\s+(?:\S*?:(\w+)|PROGRAM TOTALS)", line)
+        if match:       # what is inlined elsewhere has lines of its own, with less
+            costs[match[2]] = max(costs.get(match[2], 0), int(match[1].replace(",", "")))
+    found = {step: sum(costs.get(function, 0) for function in functions) for step, functions in STEPS.items()}
+    return dict(found, all=costs[None])
+
+
+def make_schemas(log, players=("nothing", "pg_tviews")):
+    """The data sets, in the server that is running."""
     for dataset in dict.fromkeys(s.dataset for s in chosen()):
-        measure.Arena(dataset, SIZE, ("nothing", "pg_tviews"), log).leave()
+        measure.Arena(dataset, SIZE, players, log).leave()
 
 
 def compare(found, accepted):

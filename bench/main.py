@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 import sys
 
@@ -24,6 +25,7 @@ def arguments(argv):
     p.add_argument("--seconds", type=float, default=6, help="for each scenario (default 6)")
     p.add_argument("--only", default="", help="scenarios whose name contains this")
     p.add_argument("--dataset", default="", help="one of " + ", ".join(scenarios.DATASETS))
+    p.add_argument("--no-growth", action="store_true", help="leave out what is measured for the curves only")
     p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("bench/results"), help=argparse.SUPPRESS)
     p.add_argument("--report", type=pathlib.Path, help="write the report of a run again, from its NAME.json")
     p.add_argument("--check", action="store_true", help="count instructions; fail if more than 15 %% above those accepted")
@@ -37,6 +39,10 @@ def connect():
     return connection
 
 
+def pg_ctl(what):
+    subprocess.run(["pg_ctl", "-w", "-m", "fast", "-l", os.environ["PGDATA"] + "/../log", what], check=True, stdout=subprocess.DEVNULL)
+
+
 def prepare_server():
     """The private server that scripts/with-pg has started gets our settings."""
     connection = connect()
@@ -44,8 +50,7 @@ def prepare_server():
     for name, value in SETTINGS.items():
         cursor.execute("ALTER SYSTEM SET %s = '%s'" % (name, value))
     connection.close()
-    subprocess.run(["pg_ctl", "-w", "-m", "fast", "-l", os.environ["PGDATA"] + "/../log", "restart"],
-                   check=True, stdout=subprocess.DEVNULL)
+    pg_ctl("restart")
     connection = connect()
     connection.cursor().execute("CREATE EXTENSION IF NOT EXISTS pg_tviews")
     connection.close()
@@ -68,6 +73,8 @@ def machine():
     cursor = connection.cursor()
     cursor.execute("SELECT version()")
     postgres = cursor.fetchone()[0].split(" on ")[0]
+    cursor.execute("SELECT string_agg(name || ' ' || default_version, ', ') FROM pg_available_extensions WHERE name = 'pg_ivm'")
+    others = cursor.fetchone()[0]
     connection.close()
     try:
         cpus = pathlib.Path("/proc/cpuinfo").read_text()
@@ -75,10 +82,11 @@ def machine():
         memory = int(pathlib.Path("/proc/meminfo").read_text().split()[1]) // 2**20
     except (OSError, IndexError):
         model, memory = platform.processor(), 0
-    return {"Date": datetime.date.today().isoformat(), "pg_tviews": os.environ.get("BENCH_COMMIT", "unknown commit"),
-            "Server": "%s, %s" % (postgres, ", ".join("%s %s" % s for s in SETTINGS.items()) + ", fsync off"),
-            "Machine": "%d x %s, %d GiB, %s; load average %.1f when measuring began" % (
-                os.cpu_count(), model, memory, platform.system() + " " + platform.release(), os.getloadavg()[0])}
+    return {"Date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+            "pg_tviews": os.environ.get("BENCH_COMMIT", "unknown commit"),
+            "Server": "%s, %s" % (", ".join(filter(None, (postgres, others))), ", ".join("%s %s" % s for s in SETTINGS.items()) + ", fsync off"),
+            "Machine": "%d x %s, %d GiB, %s" % (os.cpu_count(), model, memory, platform.system() + " " + platform.release()),
+            "Load average": "%.1f when measuring began" % os.getloadavg()[0]}
 
 
 def show(result):
@@ -111,6 +119,15 @@ def measure_all(data, chosen, sizes, options, fills=False):
                 data["results" if sizes else "growth"].append(measure.summary(measure.run(arena, scenario, options.seconds)))
                 show(data["results" if sizes else "growth"][-1])
             arena.close()
+            save(data, options.out)
+
+
+def save(data, directory):
+    """Writes what has been measured so far, and the report of it."""
+    directory.mkdir(exist_ok=True, parents=True)
+    name = "pg" + data["machine"]["Server"].split()[1].split(".")[0]
+    (directory / (name + ".json")).write_text(json.dumps(data, indent=1) + "\n")
+    report.write(json.loads((directory / (name + ".json")).read_text()), directory, name)
 
 
 def guard(options):
@@ -118,7 +135,7 @@ def guard(options):
     major = machine()["Server"].split()[1].split(".")[0]
     check.make_schemas(progress)
     data = pathlib.Path(os.environ["PGDATA"])
-    subprocess.run(["pg_ctl", "-w", "-m", "fast", "stop"], check=True, stdout=subprocess.DEVNULL)
+    pg_ctl("stop")
     found = check.measured(data)
     failed = check.compare(found, check.load(major)[0])
     if options.accept:
@@ -126,6 +143,14 @@ def guard(options):
         return 0
     print("%d of %d dearer" % (failed, len(found)))
     return 1 if failed or not check.load(major)[0] else 0
+
+
+def count_instructions(data):
+    """Counts what the contenders take, before there is much to copy."""
+    check.make_schemas(progress, ("nothing", "row", "statement", "pg_tviews"))
+    pg_ctl("stop")
+    data["instructions"], data["steps"] = check.measured_all(pathlib.Path(os.environ["PGDATA"]), progress)
+    pg_ctl("start")
 
 
 def main(argv=None):
@@ -136,16 +161,17 @@ def main(argv=None):
     prepare_server()
     if options.check or options.accept:
         return guard(options)
-    data = {"machine": machine(), "results": [], "growth": [], "fills": {}}
+    data = {"machine": machine(), "results": [], "growth": [], "fills": {}, "instructions": {}, "steps": {}}
+    if shutil.which("valgrind") and not options.only and not options.dataset:
+        count_instructions(data)
 
     def chosen(of):
         return [s for s in of if options.only in s.name and options.dataset in ("", s.dataset)]
     measure_all(data, chosen(scenarios.ALL), list(map(int, options.sizes.split(","))), options, fills=True)
-    measure_all(data, chosen(scenarios.GROWTH), None, options)
-    options.out.mkdir(exist_ok=True, parents=True)
-    name = "pg" + data["machine"]["Server"].split()[1].split(".")[0]
-    (options.out / (name + ".json")).write_text(json.dumps(data, indent=1) + "\n")
-    report.write(json.loads((options.out / (name + ".json")).read_text()), options.out, name)
+    if not options.no_growth:
+        measure_all(data, chosen(scenarios.GROWTH), None, options)
+    data["machine"]["Load average"] += ", %.1f when it ended" % os.getloadavg()[0]
+    save(data, options.out)
     return 0
 
 

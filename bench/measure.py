@@ -6,16 +6,27 @@ import random
 import statistics
 import threading
 import time
+from dataclasses import dataclass, field
+from typing import List
 
 import psycopg2
 
-from .scenarios import DATASETS
+from .scenarios import DATASETS, tview
 
 HERE = pathlib.Path(__file__).resolve().parent
 BATCH_SECONDS = 0.01        # rounds are interleaved as finely as this
 WARM_UP = 12                # after five executions a prepared statement may get its generic plan
 ACCOUNTED = 20              # operations over which WAL and buffers are counted
-SLOW = 0.1                  # an operation of so many seconds is counted while it is timed, and not often done
+SLOW = 0.1                  # an operation of so many seconds is not often done
+MANY = 1000                 # rows of an operation whose memory is watched
+
+
+@dataclass
+class Turn:
+    """Operations that everybody has to do, and what comes before and after without being measured."""
+    before: str = ""
+    statements: List = field(default_factory=list)
+    after: str = ""
 
 
 class Player:
@@ -52,8 +63,9 @@ class Player:
         resident, shared = pathlib.Path("/proc/%d/statm" % self.pid).read_text().split()[1:3]
         return (int(resident) - int(shared)) * 4096
 
-    def run_watched(self, statements):
-        """Runs statements; returns by how many bytes the backend's memory grew meanwhile, at most."""
+    def run_watched(self, turn):
+        """Runs a turn; returns seconds, and by how many bytes the backend's memory grew meanwhile, at most."""
+        self.sql(turn.before or "SELECT")
         before = most = self.memory()
         done = threading.Event()
 
@@ -64,24 +76,39 @@ class Player:
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            self.run(statements)
+            took = self.run(Turn("", turn.statements))
         finally:
             done.set()
             watcher.join()
-        return most - before
+        self.sql(turn.after or "SELECT")
+        return took, most - before
 
-    def run(self, statements):
-        """Runs statements; returns seconds by the clock and on the CPU."""
+    def run(self, turn):
+        """Runs a turn; returns seconds by the clock and on the CPU."""
         execute = self.cursor.execute
+        if turn.before:
+            execute(turn.before)
         cpu = self.cpu()
         start = time.perf_counter()
-        for statement in statements:
+        for statement in turn.statements:
             if isinstance(statement, tuple):
                 self.cursor.copy_expert(statement[0], io.StringIO(statement[1]))
             else:
                 execute(statement)
         elapsed = time.perf_counter() - start
-        return elapsed, (self.cpu() - cpu) / 1e9
+        cpu = self.cpu() - cpu
+        if turn.after:
+            execute(turn.after)
+        return elapsed, cpu / 1e9
+
+    def run_counted(self, turn, number):
+        """Runs a turn of so many operations; returns seconds, and what one of them cost besides time."""
+        self.sql(turn.before or "SELECT")
+        before = counters(self)
+        took = self.run(Turn("", turn.statements))
+        after = counters(self)
+        self.sql(turn.after or "SELECT")
+        return took, [(b - a) / number for a, b in zip(before, after)]
 
 
 class Arena:
@@ -173,34 +200,32 @@ def run(arena, scenario, limit):
     result.clock = {player.name: [] for player in players if not player.contender.after}
     result.cpu = {player.name: [] for player in players if not player.contender.after}
     for player in everybody:
+        player.sql(scenario.setup or "SELECT")
         if not scenario.copy:
             player.sql("PREPARE operation%s AS %s" % (scenario.types and "(%s)" % scenario.types, scenario.sql))
-    slowest = warm_up(arena, scenario, everybody)
-    batch = max(1, int(BATCH_SECONDS / slowest))
+    slowest, usual = warm_up(arena, scenario, everybody, result.memory)
+    batch = max(1, int(BATCH_SECONDS / usual))
     end = time.monotonic() + limit
     rounds = 0
     while rounds < (3 if slowest > 1 else 5) or (time.monotonic() < end and rounds < 400):
-        statements = operations(arena, scenario, batch)
+        turn = operations(arena, scenario, batch)
         random.shuffle(everybody)
         for player in everybody:
-            before = counters(player) if slowest > SLOW else None
-            clock, cpu = player.run(statements)
+            if slowest > SLOW:              # then nothing else is worth a turn of its own
+                (clock, cpu), cost = player.run_counted(turn, batch)
+                counted.setdefault(player.name, []).append(cost)
+            else:
+                clock, cpu = player.run(turn)
             if player not in players:       # it must have the same rows all the same
                 continue
-            if before:
-                counted[player.name].append([b - a for a, b in zip(before, counters(player))])
             if player.contender.after:      # everything is refreshed: once in each way is enough
                 if rounds < len(player.contender.after):
                     way, text = list(player.contender.after.items())[rounds]
-                    result.refresh[way] = player.run([text])[1]
+                    result.refresh[way] = seconds(player.run(Turn("", [text])))
                 continue
             result.clock[player.name].append(clock / batch)
             result.cpu[player.name].append(cpu / batch)
         rounds += 1
-    if slowest > SLOW and pathlib.Path("/proc/self/statm").exists():
-        statements = operations(arena, scenario, 1)
-        for player in everybody:
-            result.memory[player.name] = player.run_watched(statements)
     if slowest <= SLOW:
         count(arena, scenario, everybody, counted)
     for player in (arena.players[name] for name in result.cpu):
@@ -210,38 +235,49 @@ def run(arena, scenario, limit):
         if not scenario.copy:
             player.sql("DEALLOCATE operation")
     arena.check([player.name for player in players])
-    if scenario.rows != 1 and slowest > SLOW:
+    if scenario.rows != 1 or scenario.before or scenario.after:
         arena.vacuum()
     return result
 
 
 def operations(arena, scenario, number):
-    """The statements of the next operations, which differ from all before."""
-    statements = []
+    """The next operations, which differ from all before."""
+    turn = Turn(after=scenario.after)
+    arena.next_operation += -arena.next_operation % scenario.statements
+    first = arena.next_operation
     for _ in range(number):
         if scenario.statements > 1:
-            arena.next_operation += -arena.next_operation % scenario.statements
-            statements.append("BEGIN")
+            turn.statements.append("BEGIN")
         for _ in range(scenario.statements):
             if scenario.copy:
-                statements.append((scenario.sql, scenario.copy(arena.next_operation, arena.size)))
+                turn.statements.append((scenario.sql, scenario.copy(arena.next_operation, arena.size)))
             else:
                 args = ", ".join(map(str, scenario.args(arena.next_operation, arena.size)))
-                statements.append("EXECUTE operation" + (args and " (%s)" % args))
+                turn.statements.append("EXECUTE operation" + (args and " (%s)" % args))
             arena.next_operation += 1
         if scenario.statements > 1:
-            statements.append("COMMIT")
-    return statements
+            turn.statements.append("COMMIT")
+    if scenario.before:
+        turn.before = scenario.before(first, arena.next_operation - 1, arena.size)
+    return turn
 
 
-def warm_up(arena, scenario, players):
-    """Fills the caches; returns how long the slowest contender takes for one operation."""
-    first = operations(arena, scenario, 1)
-    slowest = max(seconds(player.run(first)) for player in players)
-    if slowest > SLOW:
-        return slowest
-    statements = operations(arena, scenario, WARM_UP)
-    return max(seconds(player.run(statements)) / WARM_UP for player in players)
+def warm_up(arena, scenario, players, memory):
+    """Fills the caches, and memory; returns how long the slowest contender takes for one operation, and how long most do."""
+    number = 1
+    turn = operations(arena, scenario, number)
+    if scenario.rows >= MANY and pathlib.Path("/proc/self/statm").exists():
+        took = []
+        for player in players:
+            times, memory[player.name] = player.run_watched(turn)
+            took.append(seconds(times))
+    else:
+        took = [seconds(player.run(turn)) for player in players]
+    if max(took) <= SLOW:
+        number = WARM_UP
+        turn = operations(arena, scenario, number)
+        took = [seconds(player.run(turn)) for player in players]
+    return max(took) / number, statistics.median(took) / number
 
 
 def seconds(times):
@@ -253,12 +289,11 @@ def seconds(times):
 def count(arena, scenario, players, counted):
     """Counts what operations cost besides time, in three goes."""
     for _ in range(3):
-        statements = operations(arena, scenario, ACCOUNTED)
+        turn = operations(arena, scenario, ACCOUNTED)
         for player in players:
-            before = counters(player)
-            player.run(statements)
+            cost = player.run_counted(turn, ACCOUNTED)[1]
             if player.name in counted:
-                counted[player.name].append([(b - a) / ACCOUNTED for a, b in zip(before, counters(player))])
+                counted[player.name].append(cost)
 
 
 def counters(player):
@@ -279,7 +314,7 @@ def fills(arena, log):
         "CREATE TABLE AS": (base, "CREATE TABLE filled AS SELECT * FROM document"),
         "CREATE TABLE AS, with the same indexes": (base, "CREATE TABLE indexed AS SELECT * FROM document; "
                                                    "ALTER TABLE indexed ADD PRIMARY KEY (pk_product), ADD UNIQUE (id)"),
-        "CREATE TABLE tv_product AS": (ours, "CREATE TABLE tv_product AS SELECT * FROM document"),
+        "CREATE TABLE tv_product AS": (ours, tview("tv_product")),
         "pg_tviews_refresh, nothing to do": (ours, "SELECT pg_tviews_refresh('product')"),
         "pg_tviews_refresh, force": (ours, "SELECT pg_tviews_refresh('product', force => true)"),
         "TRUNCATE and INSERT by hand": (base, "TRUNCATE indexed; INSERT INTO indexed SELECT * FROM document"),
@@ -288,11 +323,11 @@ def fills(arena, log):
         for what in "REFRESH MATERIALIZED VIEW", "REFRESH MATERIALIZED VIEW CONCURRENTLY":
             ways[what] = (arena.players["matview"], what + " stored")
     figures = {what: [] for what in ways}
-    for _ in range(3 if arena.size < 100000 else 1):
+    for _ in range(5 if arena.size < 100000 else 3 if arena.size < 1000000 else 1):
         base.sql("DROP TABLE IF EXISTS filled, indexed")
         ours.sql("DROP TABLE tv_product")
         for what, (player, statement) in ways.items():
-            figures[what].append(player.run([statement])[1])
+            figures[what].append(seconds(player.run(Turn("", [statement]))))
             log("fill, %d: %s %.3f s" % (arena.size, what, figures[what][-1]))
     base.sql("DROP TABLE filled, indexed")
     arena.check(["pg_tviews"])
@@ -312,8 +347,9 @@ def ratio(result, name, best, what="cpu"):
 def summary(result):
     """A result as it goes into the report's file; times in microseconds."""
     out = {"scenario": result.scenario.name, "dataset": result.scenario.dataset, "size": result.size,
-           "goal": result.scenario.goal, "limit": result.scenario.limit, "rounds": len(result.cpu["nothing"]),
-           "rows": result.scenario.rows, "refresh": {way: 1e6 * s for way, s in result.refresh.items()}, "base": 1e6 * quantiles(result.cpu["nothing"])[1], "contenders": {}}
+           "limit": result.scenario.limit, "rounds": len(result.cpu["nothing"]),
+           "rows": result.scenario.rows, "refresh": {way: 1e6 * s for way, s in result.refresh.items()},
+           "base": 1e6 * quantiles(result.cpu["nothing"])[1], "contenders": {}}
     by_hand = [name for name in result.cpu if name in ("row", "statement", "set")]
     for name in result.cpu:
         if name != "nothing":

@@ -1,7 +1,9 @@
 -- The shop by row triggers: each rewrites the part of the document that its
 -- columns make up.  It is not called when none of them has changed, nor even
 -- looked at when none of them is set.
-CREATE TABLE stored AS SELECT *, now() AS updated_at FROM document;
+CREATE TABLE stored AS SELECT d.*, now() AS updated_at,
+    (SELECT coalesce(sum(rating), 0)::int FROM tb_review r WHERE r.fk_product = d.pk_product) AS ratings
+  FROM document d;
 ALTER TABLE stored ADD PRIMARY KEY (pk_product), ADD UNIQUE (id);
 
 CREATE FUNCTION product_price() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -47,7 +49,7 @@ CREATE FUNCTION product_new() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       'category', jsonb_build_object('id', c.id, 'pk', c.pk_category, 'name', c.name, 'slug', c.slug), 'supplier', CASE WHEN s.pk_supplier IS NOT NULL THEN jsonb_build_object('id', s.id, 'pk', s.pk_supplier,
       'name', s.name, 'email', s.contact_email, 'country', s.country) END,
       'inventory', NULL, 'reviews', '{"count": 0, "average_rating": null, "recent": []}'::jsonb,
-      'created_at', NEW.created_at, 'updated_at', NEW.updated_at), now()
+      'created_at', NEW.created_at, 'updated_at', NEW.updated_at), now(), 0
     FROM tb_category c LEFT JOIN tb_supplier s ON s.pk_supplier = NEW.fk_supplier WHERE c.pk_category = NEW.fk_category;
   RETURN NULL; END $$;
 CREATE TRIGGER new AFTER INSERT ON tb_product FOR EACH ROW EXECUTE FUNCTION product_new();
@@ -57,8 +59,10 @@ CREATE FUNCTION product_gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RETURN NULL; END $$;
 CREATE TRIGGER gone AFTER DELETE ON tb_product FOR EACH ROW EXECUTE FUNCTION product_gone();
 
-CREATE FUNCTION category_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  UPDATE stored SET data = jsonb_set(data, '{category}', jsonb_build_object('id', NEW.id, 'pk', NEW.pk_category, 'name', NEW.name, 'slug', NEW.slug)), updated_at = now()
+CREATE FUNCTION category_changed() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE
+  part jsonb = jsonb_build_object('id', NEW.id, 'pk', NEW.pk_category, 'name', NEW.name, 'slug', NEW.slug);
+BEGIN
+  UPDATE stored SET data = jsonb_set(data, '{category}', part), updated_at = now()
     FROM tb_product p WHERE p.fk_category = NEW.pk_category AND p.pk_product = stored.pk_product;
   RETURN NULL; END $$;
 CREATE TRIGGER changed AFTER UPDATE OF id, name, slug
@@ -66,9 +70,11 @@ CREATE TRIGGER changed AFTER UPDATE OF id, name, slug
   WHEN ((OLD.id, OLD.name, OLD.slug) IS DISTINCT FROM (NEW.id, NEW.name, NEW.slug))
   EXECUTE FUNCTION category_changed();
 
-CREATE FUNCTION supplier_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  UPDATE stored SET data = jsonb_set(data, '{supplier}', jsonb_build_object('id', NEW.id, 'pk', NEW.pk_supplier,
-      'name', NEW.name, 'email', NEW.contact_email, 'country', NEW.country)), updated_at = now()
+CREATE FUNCTION supplier_changed() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE
+  part jsonb = jsonb_build_object('id', NEW.id, 'pk', NEW.pk_supplier, 'name', NEW.name, 'email', NEW.contact_email,
+    'country', NEW.country);
+BEGIN
+  UPDATE stored SET data = jsonb_set(data, '{supplier}', part), updated_at = now()
     FROM tb_product p WHERE p.fk_supplier = NEW.pk_supplier AND p.pk_product = stored.pk_product;
   RETURN NULL; END $$;
 CREATE TRIGGER changed AFTER UPDATE OF id, name, contact_email, country
@@ -87,25 +93,25 @@ CREATE TRIGGER changed AFTER UPDATE OF quantity, reserved, warehouse_location
   WHEN ((OLD.quantity, OLD.reserved, OLD.warehouse_location) IS DISTINCT FROM (NEW.quantity, NEW.reserved, NEW.warehouse_location))
   EXECUTE FUNCTION inventory_changed();
 
--- A review that is newer than all goes before them; the average is read anew,
--- since it cannot be told from the old one, rounded.
+-- A review that is newer than all goes before them.  The average is made of a sum
+-- of its own, for it cannot be told from the old one, rounded.
 CREATE FUNCTION review_new() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  UPDATE stored SET updated_at = now(), data = jsonb_set(data, '{reviews}', jsonb_build_object(
+  UPDATE stored SET updated_at = now(), ratings = ratings + NEW.rating, data = jsonb_set(data, '{reviews}', jsonb_build_object(
       'count', (data #>> '{reviews,count}')::int + 1,
-      'average_rating', (SELECT round(avg(rating), 2) FROM tb_review WHERE fk_product = NEW.fk_product),
+      'average_rating', round((ratings + NEW.rating)::numeric / ((data #>> '{reviews,count}')::int + 1), 2),
       'recent', (jsonb_build_array(jsonb_build_object('id', NEW.id, 'rating', NEW.rating, 'title', NEW.title,
         'content', NEW.content, 'verified', NEW.verified_purchase, 'created_at', NEW.created_at))
         || (data #> '{reviews,recent}')) - 5))
     WHERE pk_product = NEW.fk_product
       AND coalesce((data #>> '{reviews,recent,0,created_at}')::timestamptz < NEW.created_at, true);
   IF NOT FOUND THEN
-    PERFORM reviews_anew(NEW.fk_product);
+    PERFORM reviews_anew(NEW.fk_product, NEW.rating);
   END IF;
   RETURN NULL; END $$;
 CREATE TRIGGER new AFTER INSERT ON tb_review FOR EACH ROW EXECUTE FUNCTION review_new();
 
-CREATE FUNCTION reviews_anew(product int) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
-  UPDATE stored SET updated_at = now(), data = jsonb_set(data, '{reviews}', (
+CREATE FUNCTION reviews_anew(product int, more int) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE stored SET updated_at = now(), ratings = ratings + more, data = jsonb_set(data, '{reviews}', (
       SELECT jsonb_build_object('count', count(*), 'average_rating', round(avg(r.rating), 2),
         'recent', coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'rating', r.rating, 'title', r.title,
           'content', r.content, 'verified', r.verified_purchase, 'created_at', r.created_at) ORDER BY r.n)
@@ -115,14 +121,16 @@ CREATE FUNCTION reviews_anew(product int) RETURNS void LANGUAGE plpgsql AS $$ BE
     WHERE pk_product = product;
   END $$;
 CREATE FUNCTION review_gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  PERFORM reviews_anew(OLD.fk_product);
+  PERFORM reviews_anew(OLD.fk_product, -OLD.rating);
   RETURN NULL; END $$;
 CREATE TRIGGER gone AFTER DELETE ON tb_review FOR EACH ROW EXECUTE FUNCTION review_gone();
 
 CREATE FUNCTION review_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  PERFORM reviews_anew(NEW.fk_product);
-  IF OLD.fk_product <> NEW.fk_product THEN
-    PERFORM reviews_anew(OLD.fk_product);
+  IF OLD.fk_product = NEW.fk_product THEN
+    PERFORM reviews_anew(NEW.fk_product, NEW.rating - OLD.rating);
+  ELSE
+    PERFORM reviews_anew(NEW.fk_product, NEW.rating);
+    PERFORM reviews_anew(OLD.fk_product, -OLD.rating);
   END IF;
   RETURN NULL; END $$;
 CREATE TRIGGER changed AFTER UPDATE OF fk_product, id, rating, title, content, verified_purchase, created_at

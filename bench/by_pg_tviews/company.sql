@@ -1,4 +1,5 @@
-CREATE TABLE tv_employee AS SELECT * FROM employee_document;
+CREATE TABLE tv_employee AS SELECT pk_employee, fk_department,
+  jsonb_build_object('pk', pk_employee, 'name', name, 'salary', salary) AS data FROM tb_employee;
 CREATE INDEX ON tv_employee (fk_department);
 CREATE TABLE tv_department AS SELECT d.pk_department, d.fk_company, jsonb_build_object('pk', d.pk_department, 'name', d.name,
   'employees', (SELECT coalesce(jsonb_agg(e.data ORDER BY e.pk_employee), '[]') FROM tv_employee e

@@ -1,4 +1,4 @@
 DO $$ BEGIN
   FOR i IN 1..10 LOOP
-    EXECUTE format('CREATE TABLE tv_item%s AS SELECT * FROM document_%1$s', i);
+    EXECUTE format('CREATE TABLE tv_item%s AS ', i) || rtrim(pg_get_viewdef(('document_' || i)::regclass), ';');
   END LOOP; END $$;
