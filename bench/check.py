@@ -25,10 +25,10 @@ NAMES = ("one row, used column", "one row, unused column", "one row, equal value
 SIZE = 1000
 
 
-def chosen(player="nothing"):
-    """The scenarios in which somebody takes part."""
+def chosen(player="nothing", only=""):
+    """The scenarios in which somebody takes part, and whose names contain this."""
     everything = [s for s in scenarios.ALL if s.name in NAMES] + [scenarios.rename(6, 167)]
-    return [s for s in everything if player in [c.name for c in scenarios.DATASETS[s.dataset].contenders]]
+    return [s for s in everything if only in s.name and player in [c.name for c in scenarios.DATASETS[s.dataset].contenders]]
 
 
 def times(scenario):
@@ -36,10 +36,10 @@ def times(scenario):
     return max(3, COUNTED // (scenario.rows * scenario.statements))
 
 
-def script(player):
+def script(player, only):
     """What the backend is to run: for each scenario a warm-up and what counts, each between marks."""
     lines = []
-    for scenario in chosen(player):
+    for scenario in chosen(player, only):
         arena = Numbers()
         lines.append("SET search_path = %s_%s, public" % (scenario.dataset, player))
         lines.append("PREPARE operation%s AS %s" % (scenario.types and "(%s)" % scenario.types, scenario.sql))
@@ -57,31 +57,32 @@ class Numbers:
     next_operation = 1
 
 
-def counts(player, data, directory):
+def counts(player, data, directory, only=""):
     """{scenario: (instructions of one operation, callgrind's file)}"""
     copy = directory / player
     shutil.copytree(data, copy, symlinks=True)
     run = subprocess.run(
         ["valgrind", "--tool=callgrind", "--dump-before=pg_backend_pid", "--callgrind-out-file=%s/%s.out" % (directory, player),
          shutil.which("postgres"), "--single", "-D", str(copy), "-c", "shared_buffers=64MB", "postgres"],
-        input=script(player), capture_output=True, text=True)
+        input=script(player, only), capture_output=True, text=True)
     if run.returncode or "ERROR:" in run.stderr or "FATAL:" in run.stderr:
         sys.exit("callgrind's backend failed:\n" + run.stderr[-3000:])
-    dumps = sorted(directory.glob(player + ".out.*"), key=lambda path: int(path.suffix[1:]))[:4 * len(chosen(player))]
-    if len(dumps) < 4 * len(chosen(player)):
-        sys.exit("callgrind left %d dumps, not %d" % (len(dumps), 4 * len(chosen(player))))
+    dumps = sorted(directory.glob(player + ".out.*"), key=lambda path: int(path.suffix[1:]))
+    wanted = chosen(player, only)
+    if len(dumps) < 4 * len(wanted):
+        sys.exit("callgrind left %d dumps, not %d" % (len(dumps), 4 * len(wanted)))
     found = {}
-    for scenario, dump in zip(chosen(player), dumps[3::4]):
+    for scenario, dump in zip(wanted, dumps[3::4]):
         total = int(re.search(r"^(?:summary|totals): (\d+)", dump.read_text(), re.M)[1])
         found[scenario.name] = total / times(scenario), dump
     shutil.rmtree(copy)
     return found
 
 
-def measured(data):
+def measured(data, only):
     """{scenario: (added, base)} in instructions; data is the directory of a server that is stopped."""
     with tempfile.TemporaryDirectory(prefix="check.") as directory:
-        base, ours = (counts(player, data, pathlib.Path(directory)) for player in ("nothing", "pg_tviews"))
+        base, ours = (counts(player, data, pathlib.Path(directory), only) for player in ("nothing", "pg_tviews"))
         return {name: (ours[name][0] - base[name][0], base[name][0]) for name in base}
 
 
@@ -130,9 +131,9 @@ def steps(dump):
     return dict(found, all=costs[None])
 
 
-def make_schemas(log, players=("nothing", "pg_tviews")):
+def make_schemas(log, players=("nothing", "pg_tviews"), only=""):
     """The data sets, in the server that is running."""
-    for dataset in dict.fromkeys(s.dataset for s in chosen()):
+    for dataset in dict.fromkeys(s.dataset for s in chosen(only=only)):
         measure.Arena(dataset, SIZE, players, log).leave()
 
 

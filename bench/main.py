@@ -27,7 +27,8 @@ def arguments(argv):
     p.add_argument("--dataset", default="", help="one of " + ", ".join(scenarios.DATASETS))
     p.add_argument("--no-growth", action="store_true", help="leave out what is measured for the curves only")
     p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("bench/results"), help=argparse.SUPPRESS)
-    p.add_argument("--report", type=pathlib.Path, help="write the report of a run again, from its NAME.json")
+    p.add_argument("--report", type=pathlib.Path, nargs="+", metavar="JSON",
+                   help="write the report again, of one run or of several: the first has its name, and that of what all have measured")
     p.add_argument("--check", action="store_true", help="count instructions; fail if more than 15 %% above those accepted")
     p.add_argument("--accept", action="store_true", help="count instructions and accept them")
     return p.parse_args(argv)
@@ -118,8 +119,23 @@ def measure_all(data, chosen, sizes, options, fills=False):
             for scenario in wanted:
                 data["results" if sizes else "growth"].append(measure.summary(measure.run(arena, scenario, options.seconds)))
                 show(data["results" if sizes else "growth"][-1])
+                save(data, options.out)
             arena.close()
-            save(data, options.out)
+
+
+def merged(runs):
+    """What several runs have measured, as if it had been one: what a later one has measured too, counts."""
+    data = {"machine": {}, "results": [], "growth": [], "fills": {}, "instructions": {}, "steps": {}}
+    for run in runs:
+        for what, text in run["machine"].items():
+            known = data["machine"].setdefault(what, text)
+            data["machine"][what] = known if text in known else known + "; " + text
+        for kind in "results", "growth":
+            found = {(r["scenario"], r["size"]): r for r in data[kind] + run[kind]}
+            data[kind] = list(found.values())
+        for kind in "fills", "instructions", "steps":
+            data[kind].update(run[kind])
+    return data
 
 
 def save(data, directory):
@@ -133,10 +149,10 @@ def save(data, directory):
 def guard(options):
     """Counts instructions, and compares or accepts them."""
     major = machine()["Server"].split()[1].split(".")[0]
-    check.make_schemas(progress)
+    check.make_schemas(progress, only=options.only)
     data = pathlib.Path(os.environ["PGDATA"])
     pg_ctl("stop")
-    found = check.measured(data)
+    found = check.measured(data, options.only)
     failed = check.compare(found, check.load(major)[0])
     if options.accept:
         check.save(found, major, options.out)
@@ -156,7 +172,7 @@ def count_instructions(data):
 def main(argv=None):
     options = arguments(argv)
     if options.report:
-        report.write(json.loads(options.report.read_text()), options.report.parent, options.report.stem)
+        save(merged([json.loads(path.read_text()) for path in options.report]), options.report[0].parent)
         return 0
     prepare_server()
     if options.check or options.accept:

@@ -234,7 +234,8 @@ def ratios_svg(results):
     """A bar for each scenario: added time, ours / best by hand, with the goal as a tick; logarithmic from 1/16 to 16."""
     shown = [r for r in results if not is_noise(r)]
     left, width, row = 300, 480, 16
-    parts = [text(left + width / 2, 16, "added time, pg_tviews / best by hand (tick: the goal)", "middle", 'font-weight="bold"')]
+    parts = [text(left + width / 2, 16, "added time, pg_tviews / best by hand; tick: the goal; red: over it, or over 1", "middle",
+                  'font-weight="bold"')]
 
     def at(value):
         return left + width * (math.log2(min(max(value, 1 / 16), 16)) + 4) / 8
@@ -262,7 +263,7 @@ def growth_svg(results):
     side, gap, across = 210, 70, 3
     panels = [(curve, points(curve, results)) for curve in CURVES]
     panels = [(curve, line) for curve, line in panels if len(line) > 1]
-    parts = [text(20, 18, "added time per operation (log-log); grey: linear", more='font-weight="bold"')]
+    parts = [text(20, 18, "added to an operation (log-log); dashed: linear", more='font-weight="bold"')]
     parts += [text(360 + 130 * i, 18, name, more='fill="%s"' % COLORS[name]) for i, name in enumerate(("pg_tviews", "best by hand"))]
     for number, (curve, line) in enumerate(panels):
         x0, y0 = 60 + (number % across) * (side + gap), 50 + (number // across) * (side + gap)
@@ -278,11 +279,19 @@ def scale(curve):
     return {0: "1 µs", 1: "10 µs", 2: "100 µs", 3: "1 ms", 4: "10 ms", 5: "100 ms", 6: "1 s", 7: "10 s", 8: "100 s"}
 
 
+def short(number, curve):
+    """A number for an axis."""
+    if "bytes" in curve.name:
+        return "%d KiB" % (number // 1024) if number < 2**20 else "%d MiB" % (number // 2**20)
+    return spaced(number) if number < 10000 else "%gk" % round(number / 1000)
+
+
 def panel(curve, line, x0, y0, side):
     least = LEAST[curve.what] / 2
     lowest_x, highest_x = math.log10(line[0][0]), math.log10(line[-1][0])
     figures = [max(y, least) for p in line for y in p[1:]]
     lowest, highest = math.floor(math.log10(min(figures))), math.ceil(math.log10(max(figures)) + 0.01)
+    highest = max(highest, lowest + 2)
 
     def at(x, y):
         return (x0 + side * (math.log10(x) - lowest_x) / (highest_x - lowest_x),
@@ -295,7 +304,7 @@ def panel(curve, line, x0, y0, side):
             parts.append('<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#eee"/>' % (x0, y, x0 + side, y))
             parts.append(text(x0 - 4, y + 4, scale(curve).get(power, ""), "end"))
     for p in line:
-        parts.append(text(at(p[0], 1)[0], y0 + side + 14, spaced(p[0]) if p[0] < 10000 else "%gk" % round(p[0] / 1000), "middle"))
+        parts.append(text(at(p[0], 1)[0], y0 + side + 14, short(p[0], curve), "middle"))
     if not curve.flat:
         start = max(line[0][1], LEAST[curve.what])
         ends = at(line[0][0], start) + at(line[-1][0], start * line[-1][0] / line[0][0])
