@@ -50,6 +50,7 @@ static List *column_names(Oid relid);
 static char *column_list(List *names);
 static void check_key_columns(Oid tview, Oid view, List *key_columns);
 static void add_updated_at(Oid tview);
+static void leave_room(Oid tview);
 static void add_key(Oid tview, List *key_columns);
 static List *index_columns(Relation index);
 static void check_keys(Oid tview, List *key_columns);
@@ -168,7 +169,10 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 	tview_create_add_triggers(def);
 	tview_advice_report(def);
 	if (!is_filled)
+	{
+		leave_room(tview);
 		tview_fill(def);
+	}
 	add_key(tview, key_columns);
 	add_indexes(tview, view);
 	tview_triggers_add_guard(tview);
@@ -471,6 +475,24 @@ add_updated_at(Oid tview)
 								" DEFAULT pg_catalog.now()",
 								tview_names_qualified(tview),
 								quote_identifier(TVIEW_UPDATED_AT)));
+}
+
+/*
+ * Has pages filled to nine tenths, unless the user has set options.  Updates
+ * move rows out of full pages until each has room for a new version; then the
+ * table is larger than one that had the room from the start, and each move has
+ * written to all indexes.
+ */
+static void
+leave_room(Oid tview)
+{
+	Relation	relation = table_open(tview, AccessShareLock);
+	bool		has_options = relation->rd_options != NULL;
+
+	table_close(relation, NoLock);
+	if (!has_options)
+		tview_plan_command(psprintf("ALTER TABLE %s SET (fillfactor = 90)",
+									tview_names_qualified(tview)));
 }
 
 /*

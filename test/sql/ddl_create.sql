@@ -81,6 +81,9 @@ CREATE UNLOGGED TABLE tv_a AS SELECT pk_a, label FROM tb_a;
 CREATE UNLOGGED TABLE tv_c (pk_c, label) AS VALUES (1, 'x'), (2, 'y');
 ALTER TABLE tb_a SET UNLOGGED;
 CREATE TABLE tv_a AS SELECT pk_a, label FROM tb_a;
+CREATE UNLOGGED TABLE tv_a AS SELECT pk_a FROM tb_a;
+SELECT reloptions FROM pg_class WHERE oid = 'tv_a'::regclass;
+DROP TABLE tv_a;
 CREATE UNLOGGED TABLE tv_a USING heap WITH (fillfactor = 70, autovacuum_enabled = off) TABLESPACE pg_default
   AS SELECT pk_a, label FROM tb_a;
 SELECT about('tv_a'), relpersistence, reloptions FROM pg_class WHERE oid = 'tv_a'::regclass;
