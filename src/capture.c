@@ -99,6 +99,7 @@ static void use_column(Relation relation, CaptureSource *source,
 					   TviewParts column_parts);
 static bool is_of(Oid relid, Oid source_relid);
 static void capture_statement(TriggerData *trigdata, List *sources);
+static void note_merge(PlannedStmt *plan, Plan *node);
 static bool may_lack_rows(Relation relation);
 static Oid	updated_table(PlannedStmt *plan);
 static void capture_one_table(Tuplestorestate *rows, bool is_insert,
@@ -430,17 +431,34 @@ capture_statement(TriggerData *trigdata, List *sources)
 }
 
 /*
- * Notes a MERGE that is about to start and may move rows between partitions:
- * PostgreSQL puts such rows into no transition table.
+ * Notes each MERGE in a query that is about to start which may move rows
+ * between partitions: PostgreSQL puts such rows into no transition table.
  */
 void
 tview_capture_start(PlannedStmt *plan)
 {
-	Oid			relid = updated_table(plan);
+	ListCell   *lc;
+
+	note_merge(plan, plan->planTree);
+	foreach(lc, plan->subplans)
+		note_merge(plan, lfirst(lc));
+}
+
+/*
+ * Notes the table of a MERGE, if it is partitioned.
+ */
+static void
+note_merge(PlannedStmt *plan, Plan *node)
+{
+	ModifyTable *modify = (ModifyTable *) node;
+	Oid			relid;
 	MemoryContext old;
 
-	if (plan->commandType != CMD_MERGE || !OidIsValid(relid) ||
-		get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	if (modify == NULL || !IsA(modify, ModifyTable) ||
+		modify->operation != CMD_MERGE)
+		return;
+	relid = rt_fetch(modify->nominalRelation, plan->rtable)->relid;
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		return;
 	old = MemoryContextSwitchTo(TopTransactionContext);
 	merged = list_append_unique_oid(merged, relid);
@@ -477,7 +495,8 @@ may_lack_rows(Relation relation)
 	if (ActivePortal == NULL || list_length(ActivePortal->stmts) != 1)
 		return true;
 	plan = linitial_node(PlannedStmt, ActivePortal->stmts);
-	return plan->commandType != CMD_UPDATE || updated_table(plan) != relid;
+	return plan->commandType != CMD_UPDATE || plan->hasModifyingCTE ||
+		   updated_table(plan) != relid;
 }
 
 /*

@@ -247,7 +247,7 @@ flush_at_commit(XactEvent event, void *arg)
 static void
 flush_before_query(QueryDesc *query, int eflags)
 {
-	if (query->operation == CMD_MERGE)
+	if (query->operation == CMD_MERGE || query->plannedstmt->hasModifyingCTE)
 		tview_capture_start(query->plannedstmt);
 	if ((!tview_queue_is_empty() || ranges != NIL) && !is_active &&
 		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&

@@ -248,7 +248,7 @@ class Changes:
         parts = []
         for i in range(dice.int(1, 2)):
             inner = self.step(self.SIMPLE)
-            if inner.sql.startswith("MERGE"):
+            if inner.sql.startswith("MERGE") and self.model.version < 170000:
                 raise Dead("MERGE in WITH needs 17")
             sql = inner.sql if "RETURNING" in inner.sql else inner.sql + " RETURNING *"
             parts.append("w%d AS (%s)" % (i, sql))

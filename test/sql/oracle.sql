@@ -70,6 +70,16 @@ SET client_min_messages = error;
 MERGE INTO tb_part p USING (VALUES (1)) x (id) ON p.id = x.id WHEN MATCHED THEN UPDATE SET id = 2, a = 9;
 SELECT kit.check_all();
 
+-- ... and in WITH, where it may stand from 17 on
+DO $$
+BEGIN
+  IF current_setting('server_version_num')::int >= 170000 THEN
+    EXECUTE 'WITH m AS (MERGE INTO tb_part p USING (VALUES (2)) x (id) ON p.id = x.id
+      WHEN MATCHED THEN UPDATE SET id = 1, a = 10 RETURNING p.id) SELECT count(*) FROM m';
+    PERFORM kit.check_all();
+  END IF;
+END $$;
+
 -- generated columns of a row that goes through a partitioned table into a
 -- partition of another layout
 CREATE TABLE tb_gen (id int, a int, g int GENERATED ALWAYS AS (a * 2) STORED) PARTITION BY LIST (id);
