@@ -1,0 +1,50 @@
+# How many queries keeping a TVIEW takes: as pg_stat_statements counts them, one
+# to find what a source affects and one to compute it, whatever the number of
+# rows and statements, and both planned once.
+use strict;
+use warnings;
+use Test::More;
+use TviewCluster;
+
+my $node = TviewCluster->fresh('main', conf => <<'CONF');
+shared_preload_libraries = 'pg_stat_statements'
+pg_stat_statements.track = all
+pg_stat_statements.track_planning = on
+CONF
+$node->sql(q{
+	CREATE EXTENSION pg_stat_statements;
+	CREATE TABLE tb_user (pk_user int PRIMARY KEY, name text);
+	CREATE TABLE tb_post (pk_post int PRIMARY KEY, fk_user int, title text);
+	CREATE INDEX ON tb_post (fk_user);
+	INSERT INTO tb_user SELECT i, i FROM generate_series(1, 500) i;
+	INSERT INTO tb_post SELECT i, i % 500 + 1, i FROM generate_series(1, 1000) i;
+	CREATE TABLE tv_post AS SELECT p.pk_post, p.title, u.name
+		FROM tb_post p JOIN tb_user u ON u.pk_user = p.fk_user;
+});
+my $counted = q{SELECT format('%s run, %s planned', coalesce(sum(calls), 0), coalesce(sum(plans), 0))
+	FROM pg_stat_statements WHERE query !~ '^(BEGIN|COMMIT|UPDATE|SELECT pg_stat_statements_reset|SELECT format)';};
+
+# the queries that are run on behalf of one transaction, after others like it
+sub counts
+{
+	my ($expected, $name, @statements) = @_;
+	my $transaction = join("\n", 'BEGIN;', (map { "$_;" } @statements), 'COMMIT;');
+	my $found = $node->sql(join("\n", ($transaction) x 8,
+		'SELECT pg_stat_statements_reset() IS NULL;', $transaction, $counted));
+	is((split /\n/, $found)[-1], $expected, $name);
+	$node->checked(1, "after $name");
+	return;
+}
+
+counts('1 run, 0 planned', 'rows that have the key in them',
+	q{UPDATE tb_post SET title = title || '.' WHERE pk_post = 1});
+counts('1 run, 0 planned', '900 such rows', q{UPDATE tb_post SET title = title || '.' WHERE pk_post <= 900});
+counts('2 run, 0 planned', 'a row behind a route', q{UPDATE tb_user SET name = name || '.' WHERE pk_user = 1});
+counts('2 run, 0 planned', '400 such rows', q{UPDATE tb_user SET name = name || '.' WHERE pk_user <= 400});
+counts('2 run, 0 planned', 'twenty statements',
+	map { "UPDATE tb_user SET name = name || '.' WHERE pk_user = $_" } 1 .. 20);
+counts('2 run, 0 planned', 'both tables',
+	q{UPDATE tb_user SET name = name || '.' WHERE pk_user <= 3}, q{UPDATE tb_post SET title = title || '.' WHERE pk_post = 9});
+counts('0 run, 0 planned', 'equal values', q{UPDATE tb_user SET name = name});
+
+done_testing();
