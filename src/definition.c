@@ -143,6 +143,47 @@ tview_definition_require(Oid tview)
 }
 
 /*
+ * Returns the definition of a TVIEW as it is once the TVIEW and all that it
+ * follows from are locked; raises an error if it has been dropped meanwhile.
+ */
+TviewDef *
+tview_definition_lock(Oid tview, LOCKMODE mode)
+{
+	char	   *name = get_rel_name(tview);
+	TviewDef   *def;
+	uint64		before;
+
+	do
+	{
+		def = tview_definition_get(tview);
+		if (def == NULL || name == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_TVIEW_NOT_FOUND),
+					 errmsg("TVIEW \"%s\" was concurrently dropped",
+							name ? name : "")));
+		before = generation;
+		tview_definition_hold(def, mode);
+	} while (before != generation);
+	return def;
+}
+
+/*
+ * Locks a TVIEW, and what it follows from as those do who read the view.  Who
+ * waits for DDL on a table does so here, before it holds locks on rows for
+ * which the DDL may wait in turn.  If a definition has changed meanwhile, so
+ * has the generation.
+ */
+void
+tview_definition_hold(const TviewDef *def, LOCKMODE mode)
+{
+	ListCell   *lc;
+
+	LockRelationOid(def->tview, mode);
+	foreach(lc, def->watched)
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+}
+
+/*
  * Reads the catalog row of a TVIEW, with table and view locked against those
  * who drop or replace them; NULL if there is none (any more).
  */

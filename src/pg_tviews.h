@@ -273,6 +273,8 @@ extern void tview_catalog_row_oids(Relation meta, HeapTuple tuple,
 /* in definition.c */
 extern TviewDef *tview_definition_get(Oid tview);	/* NULL if no TVIEW */
 extern TviewDef *tview_definition_require(Oid tview);
+extern TviewDef *tview_definition_lock(Oid tview, LOCKMODE mode);
+extern void tview_definition_hold(const TviewDef *def, LOCKMODE mode);
 extern TviewDef *tview_definition_build(const TviewMeta *meta, bool has_index);
 extern void tview_definition_forget(Oid tview);
 extern void tview_definition_announce(const TviewDef *def);

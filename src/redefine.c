@@ -29,6 +29,7 @@
 
 static void change_options(Oid tview, Datum given);
 static void change_query(Oid tview, const char *sql);
+static void lock_tables(Oid tview);
 static void check_keys(const TviewMeta *meta, Query *query);
 static bool can_replace(Oid view, Query *query);
 static bool same_column(Form_pg_attribute column, TargetEntry *entry);
@@ -70,13 +71,12 @@ pg_tviews_alter(PG_FUNCTION_ARGS)
 static void
 change_options(Oid tview, Datum given)
 {
-	TviewDef   *def;
+	TviewDef   *def = tview_definition_lock(tview, ShareUpdateExclusiveLock);
+	List	   *settings = def->settings;
 	TviewMeta  *meta;
-	List	   *settings;
 
 	tview_flush_all();
-	(void) tview_locks_begin(tview_definition_require(tview), NIL, true);
-	settings = tview_definition_require(tview)->settings;
+	(void) tview_locks_begin(def, NIL, true);
 	meta = tview_catalog_read(tview);
 	meta->options = tview_options_change(meta->options, given);
 	tview_catalog_update(meta);
@@ -91,10 +91,13 @@ change_options(Oid tview, Datum given)
 static void
 change_query(Oid tview, const char *sql)
 {
-	TviewMeta  *meta = tview_catalog_read(tview);
+	TviewMeta  *meta;
 	Query	   *query = tview_create_parse(sql);
 	int			guc_level;
 
+	lock_tables(tview);
+	(void) tview_definition_lock(tview, ShareUpdateExclusiveLock);
+	meta = tview_catalog_read(tview);
 	check_keys(meta, query);
 	tview_create_check(query, meta->entity);
 
@@ -106,6 +109,21 @@ change_query(Oid tview, const char *sql)
 	else
 		exchange_view(meta, query);
 	AtEOXact_GUC(false, guc_level);
+}
+
+/*
+ * Locks the tables that a TVIEW reads before the TVIEW itself, in the order of
+ * writers.
+ */
+static void
+lock_tables(Oid tview)
+{
+	TviewDef   *def = tview_definition_lock(tview, AccessShareLock);
+	List	   *relids = NIL;
+
+	for (int i = 0; i < def->nsources; i++)
+		relids = list_append_unique_oid(relids, def->sources[i].relid);
+	tview_triggers_lock(relids);
 }
 
 /*

@@ -126,7 +126,8 @@ pg_tviews_refresh_keys(PG_FUNCTION_ARGS)
 }
 
 /*
- * Returns the TVIEW that the first argument names, which the caller must own.
+ * Returns the TVIEW that the first argument names, which the caller must own;
+ * locked, for the refresh may have to wait.
  */
 static TviewDef *
 named_tview(FunctionCallInfo fcinfo)
@@ -135,7 +136,7 @@ named_tview(FunctionCallInfo fcinfo)
 											false);
 
 	tview_names_check_owner(tview);
-	return tview_definition_require(tview);
+	return tview_definition_lock(tview, RowExclusiveLock);
 }
 
 /*
