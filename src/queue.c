@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -221,7 +220,7 @@ tview_queue_is_full(void)
 
 /*
  * Returns the pending TVIEW to flush next, locked so that nobody drops or
- * replaces it meanwhile; NULL if nothing is pending.
+ * changes it meanwhile, or what it follows from; NULL if nothing is pending.
  */
 TviewDef *
 tview_queue_next(void)
@@ -234,10 +233,7 @@ tview_queue_next(void)
 		next = find_next();
 		generation = tview_definition_generation();
 		if (next)
-		{
-			LockRelationOid(next->tview, RowExclusiveLock);
-			LockRelationOid(next->view, AccessShareLock);
-		}
+			tview_definition_hold(next, RowExclusiveLock);
 	} while (generation != tview_definition_generation());
 	return next;
 }
