@@ -61,6 +61,12 @@ is(join("\n", @settings),
 	$node->sql(q{SELECT pg_tviews_stats_reset(); SELECT name FROM pg_settings WHERE name LIKE 'pg_tviews.%' ORDER BY 1}) =~ s/^\n//r,
 	'settings');
 
+my %default = $section{settings} =~ /^\| `(pg_tviews\.\w+)` \| `([^`]+)`/mg;
+for my $name (sort keys %default)
+{
+	is($default{$name}, $node->sql("SELECT pg_tviews_stats_reset(); SHOW $name") =~ s/^\n//r, "default of $name");
+}
+
 # What was printed, without white space at the end of lines or of it all.
 sub plain
 {
@@ -69,8 +75,13 @@ sub plain
 	return $text =~ s/[ \t]+$//mgr =~ s/\s*\z/\n/r;
 }
 
-# The SQL.
-my @pages;
+# The SQL.  The first page of all takes tables for granted.
+my %before = ('../README.md' => q{
+	CREATE TABLE tb_user (pk_user int PRIMARY KEY, name text);
+	CREATE TABLE tb_post (pk_post int PRIMARY KEY, fk_user int, title text);
+	INSERT INTO tb_user VALUES (1, 'Ada');
+	INSERT INTO tb_post VALUES (1, 1, 'Notes')});
+my @pages = ("$docs/../README.md");
 find(sub { push @pages, $File::Find::name if /\.md$/ }, $docs);
 my $number = 0;
 for my $page (sort @pages)
@@ -82,6 +93,7 @@ for my $page (sort @pages)
 	next if $text =~ /^## Parameters$/m;
 	my $database = 'docs' . ++$number;
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, $before{$name}) if $before{$name};
 	while ($text =~ /^```sql( fails)?\n(.*?)^```\n(?:\n?```text\n(.*?)^```)?/msg)
 	{
 		my ($fails, $sql, $shown) = ($1, $2, $3);
