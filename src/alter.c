@@ -325,6 +325,10 @@ tview_alter_object(Oid class, Oid object)
 											tview_catalog_of_view(relid));
 		tviews = list_concat_unique_oid(tviews,
 										tview_catalog_dependents(relid));
+		/* a restore may be taking the TVIEW itself apart */
+		if (tview_restore_is_active() &&
+			!tview_triggers_has_guard(lfirst_oid(lc)))
+			continue;
 	}
 	foreach(lc, tviews)
 	{

@@ -297,22 +297,34 @@ tview_catalog_set_stats(Oid tview, int64 rows, double row_bytes,
 }
 
 /*
- * Whether an error has left a TVIEW behind its view.
+ * Whether an error or a restore has left a TVIEW behind its view.
  */
 bool
 tview_catalog_is_stale(Oid tview)
+{
+	return tview_catalog_stale_code(tview) != NULL;
+}
+
+/*
+ * Why a TVIEW is behind its view, as an SQLSTATE; NULL if it is not.
+ */
+char *
+tview_catalog_stale_code(Oid tview)
 {
 	Relation	relation = open_meta(AccessShareLock);
 	SysScanDesc scan;
 	HeapTuple	tuple = find_row(relation, tview, &scan);
 	bool		is_null = true;
+	Datum		code = 0;
+	char	   *result;
 
 	if (HeapTupleIsValid(tuple))
-		(void) heap_getattr(tuple, Anum_tview_stale_since,
+		code = heap_getattr(tuple, Anum_tview_stale_code,
 							RelationGetDescr(relation), &is_null);
+	result = is_null ? NULL : TextDatumGetCString(code);
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
-	return !is_null;
+	return result;
 }
 
 /*
@@ -447,6 +459,36 @@ tview_catalog_row_oids(Relation meta, HeapTuple tuple, Oid *tview, Oid *view)
 										   &isnull));
 	*view = DatumGetObjectId(heap_getattr(tuple, Anum_tview_view, desc,
 										  &isnull));
+}
+
+/*
+ * A row that takes the place of another, if there is one, for the same TVIEW:
+ * who was stale stays so.
+ */
+HeapTuple
+tview_catalog_row_successor(Relation meta, HeapTuple tuple)
+{
+	TupleDesc	desc = RelationGetDescr(meta);
+	int			columns[] = {Anum_tview_stale_since, Anum_tview_stale_code};
+	Datum		values[lengthof(columns)];
+	bool		nulls[lengthof(columns)];
+	Oid			tview;
+	Oid			view;
+	SysScanDesc scan;
+	HeapTuple	former;
+
+	tview_catalog_row_oids(meta, tuple, &tview, &view);
+	former = find_row(meta, tview, &scan);
+	if (HeapTupleIsValid(former))
+	{
+		for (int i = 0; i < lengthof(columns); i++)
+			values[i] = heap_getattr(former, columns[i], desc, &nulls[i]);
+		if (!nulls[0])
+			tuple = heap_modify_tuple_by_cols(tuple, desc, lengthof(columns),
+											  columns, values, nulls);
+	}
+	systable_endscan(scan);
+	return tuple;
 }
 
 /*

@@ -156,7 +156,7 @@ pg_tviews_sql_drop(PG_FUNCTION_ARGS)
 
 	if (tview_catalog_list() == NIL)
 		PG_RETURN_NULL();
-	lost_children = !tview_restore_is_active() && has_dropped_captured();
+	lost_children = has_dropped_captured();
 	tview_drop_clean(drop_behavior(parsetree), tview_restore_is_active());
 	if (lost_children)
 		tview_alter_refresh_parents();
@@ -247,8 +247,6 @@ start_drop_triggers(DropStmt *stmt)
 {
 	ListCell   *lc;
 
-	if (tview_restore_is_active())
-		return;
 	foreach(lc, stmt->objects)
 	{
 		List	   *table = list_copy(lfirst_node(List, lc));
@@ -260,7 +258,9 @@ start_drop_triggers(DropStmt *stmt)
 			continue;
 		relid = RangeVarGetRelid(makeRangeVarFromNameList(table), NoLock,
 								 true);
-		if (OidIsValid(relid))
+		if (OidIsValid(relid) && tview_restore_is_active())
+			tview_restore_lose_trigger(relid, name);
+		else if (OidIsValid(relid))
 			tview_triggers_check_drop(relid, name);
 	}
 }
@@ -513,10 +513,32 @@ follow_restored(Node *parsetree)
 {
 	ListCell   *lc;
 
-	if (!IsA(parsetree, CreateTrigStmt))
-		return;
-	foreach(lc, touched_objects(TriggerRelationId))
-		tview_restore_register(tview_triggers_table(lfirst_oid(lc)));
+	switch (nodeTag(parsetree))
+	{
+		case T_CreateTrigStmt:
+			foreach(lc, touched_objects(TriggerRelationId))
+				tview_restore_trigger(lfirst_oid(lc));
+			break;
+		case T_CreateStmt:
+		case T_CreateForeignTableStmt:
+			foreach(lc, touched_objects(RelationRelationId))
+				tview_restore_lack_triggers(lfirst_oid(lc));
+			break;
+		case T_AlterTableStmt:
+			if (!(alter_table_changes((AlterTableStmt *) parsetree) &
+				  CHANGED_CHILDREN))
+				break;
+			foreach(lc, touched_objects(RelationRelationId))
+				tview_restore_lack_triggers(lfirst_oid(lc));
+			break;
+		case T_RenameStmt:
+		case T_AlterObjectSchemaStmt:
+			/* no dump has these, but whoever goes on in such a session */
+			follow(parsetree);
+			break;
+		default:
+			break;
+	}
 }
 
 /*

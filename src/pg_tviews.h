@@ -263,12 +263,14 @@ extern List *tview_catalog_list(void);	/* OIDs of all TVIEWs */
 extern List *tview_catalog_dependents(Oid relid);	/* TVIEWs that read it */
 extern List *tview_catalog_ancestors(Oid relid);
 extern bool tview_catalog_is_stale(Oid tview);
+extern char *tview_catalog_stale_code(Oid tview);	/* NULL: not stale */
 extern void tview_catalog_set_stale(Oid tview, const char *code);
 extern void tview_catalog_set_stats(Oid tview, int64 rows, double row_bytes,
 									const char *plan);
 extern bool tview_catalog_is_subscribed(List *relids);
 extern void tview_catalog_row_oids(Relation meta, HeapTuple tuple,
 								   Oid *tview, Oid *view);
+extern HeapTuple tview_catalog_row_successor(Relation meta, HeapTuple tuple);
 
 /* in definition.c */
 extern TviewDef *tview_definition_get(Oid tview);	/* NULL if no TVIEW */
@@ -771,8 +773,10 @@ extern Oid	tview_triggers_table(Oid trigger);
 
 /* in restore.c */
 extern bool tview_restore_is_active(void);
-extern void tview_restore_register(Oid tview);
-extern void tview_restore_begin_rows(Oid tview);
+extern void tview_restore_trigger(Oid trigger);
+extern void tview_restore_lose_trigger(Oid relid, const char *name);
+extern void tview_restore_lack_triggers(Oid relid);
+extern void tview_restore_statement(Oid tview, bool is_insert);
 extern void tview_restore_enabled(Oid relid, const char *name);
 extern void tview_restore_disabled(Oid relid, const char *name);
 

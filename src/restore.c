@@ -10,6 +10,10 @@
  *   made anew when the trigger comes that guards the table.  Should it come
  *   from the dump after all, it takes the place of that one.
  *
+ * - Rows of TVIEWs may have been left out while those of base tables came.
+ *   Whichever of their triggers comes last finds that out, and marks the TVIEW
+ *   as stale.
+ *
  * - Data alone goes into TVIEWs that are live.  What is loaded into them
  *   replaces what they have, and is compared with the view afterwards.
  *
@@ -36,10 +40,31 @@
 #include "compat.h"
 #include "pg_tviews.h"
 
+/* Why TVIEWs are stale: as SQLSTATEs, of ERRCODE_NO_DATA and
+ * ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE. */
+#define LACKS_ROWS	   "02000"
+#define LACKS_TRIGGERS "55000"
+
+/* A TVIEW, and whether rows of it should have come with a dump. */
+typedef struct RowsCheck
+{
+	Oid			tview;
+	bool		lacks_rows;
+} RowsCheck;
+
+static void register_table(Oid tview);
+static bool completes_table(Oid relid, Oid trigger);
+static void check_rows(Oid tview);
+static void look_for_rows(void *arg);
+static void catch_up(Oid tview);
+static void refresh_whole(void *arg);
+static bool has_rows(const char *name);
+static void begin_rows(Oid tview);
 static List *own_triggers(Relation rel, const char *name);
 static bool has_guard(Oid relid, bool enabled_only);
 static List *key_of(Oid tview, Oid view);
 static void touch_self(Oid tview);
+static void refresh_constants(Oid tview);
 static void touch_readers(Oid relid);
 static void announce_view(Oid view);
 
@@ -57,20 +82,97 @@ tview_restore_is_active(void)
 }
 
 /*
+ * Follows the creation of a trigger.  The rows of its table have come before
+ * it.  Workers of a parallel restore do this one after the other, or none of
+ * two would see what the other has done.
+ */
+void
+tview_restore_trigger(Oid trigger)
+{
+	Oid			relid = tview_triggers_table(trigger);
+	List	   *tviews;
+	ListCell   *lc;
+
+	if (IsBinaryUpgrade || !completes_table(relid, trigger))
+		return;
+	LockRelationOid(tview_catalog_relid(), ShareRowExclusiveLock);
+	register_table(relid);
+	tviews = list_append_unique_oid(tview_catalog_dependents(relid), relid);
+	foreach(lc, tviews)
+	{
+		if (tview_catalog_read(lfirst_oid(lc)) == NULL ||
+			!has_guard(lfirst_oid(lc), false))
+			continue;
+		check_rows(lfirst_oid(lc));
+		catch_up(lfirst_oid(lc));
+	}
+}
+
+/*
+ * Is called before a trigger is dropped.
+ */
+void
+tview_restore_lose_trigger(Oid relid, const char *name)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TriggerDesc *desc = rel->trigdesc;
+	bool		is_own = false;
+
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		if (strcmp(desc->triggers[i].tgname, name) == 0 &&
+			tview_triggers_is_own(desc->triggers[i].tgfoid))
+			is_own = true;
+	}
+	table_close(rel, NoLock);
+	if (is_own)
+		tview_restore_lack_triggers(relid);
+}
+
+/*
+ * Marks the TVIEWs that read a table as stale until it has all of its
+ * triggers: it is restored into a database in which they are in use.  Those
+ * that are being taken apart do not mind.
+ */
+void
+tview_restore_lack_triggers(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, tview_catalog_dependents(relid))
+	{
+		LockRelationOid(tview_catalog_relid(), ShareRowExclusiveLock);
+		if (tview_catalog_read(lfirst_oid(lc)) != NULL &&
+			has_guard(lfirst_oid(lc), false) &&
+			!tview_catalog_is_stale(lfirst_oid(lc)))
+			tview_catalog_set_stale(lfirst_oid(lc), LACKS_TRIGGERS);
+	}
+}
+
+/*
+ * Follows a statement on a TVIEW's table: what it does to rows is compared
+ * with the view.
+ */
+void
+tview_restore_statement(Oid tview, bool is_insert)
+{
+	if (is_insert)
+		begin_rows(tview);
+	else
+		touch_self(tview);
+}
+
+/*
  * Registers a table that has got its guard from a dump, but no row in
  * pg_tview_meta: the dump has none, or it comes later.
  */
-void
-tview_restore_register(Oid tview)
+static void
+register_table(Oid tview)
 {
 	char	   *entity = tview_names_entity(get_rel_name(tview));
 	TviewMeta	meta = {0};
 
-	if (IsBinaryUpgrade || !has_guard(tview, false))
-		return;
-	/* somebody may be loading the row just now */
-	LockRelationOid(tview_catalog_relid(), ShareRowExclusiveLock);
-	if (tview_catalog_read(tview) != NULL)
+	if (!has_guard(tview, false) || tview_catalog_read(tview) != NULL)
 		return;
 	meta.tview = tview;
 	meta.entity = entity;
@@ -99,8 +201,8 @@ tview_restore_register(Oid tview)
  * to be compared with the view when all are there.  Nobody else writes to it
  * until the transaction ends.
  */
-void
-tview_restore_begin_rows(Oid tview)
+static void
+begin_rows(Oid tview)
 {
 	TviewDef   *def = tview_definition_get(tview);
 
@@ -111,6 +213,111 @@ tview_restore_begin_rows(Oid tview)
 								tview_names_qualified(tview)));
 	touch_self(tview);
 	touch_readers(tview);
+}
+
+/*
+ * Marks a TVIEW as stale if it has no rows and should have some.
+ */
+static void
+check_rows(Oid tview)
+{
+	RowsCheck	check = {.tview = tview};
+
+	if (tview_catalog_is_stale(tview) ||
+		has_rows(tview_names_qualified(tview)))
+		return;
+	if (tview_attempt(look_for_rows, &check) == NULL && !check.lacks_rows)
+		return;
+	tview_catalog_set_stale(tview, LACKS_ROWS);
+	ereport(WARNING,
+			(errcode(ERRCODE_NO_DATA),
+			 errmsg("TVIEW \"%s\" is stale: the dump has no rows for it",
+					get_rel_name(tview)),
+			 errhint("Call pg_tviews_refresh() when all is restored.")));
+}
+
+/*
+ * Work of an attempt: asks a TVIEW's view for rows.
+ */
+static void
+look_for_rows(void *arg)
+{
+	RowsCheck  *check = arg;
+	TviewDef   *def = tview_definition_get(check->tview);
+	TviewIdentity identity;
+
+	tview_plan_become_owner(&identity, def->owner,
+							SECURITY_RESTRICTED_OPERATION, def->settings);
+	check->lacks_rows = has_rows(def->view_name);
+	tview_plan_leave_owner(&identity);
+}
+
+/*
+ * Refreshes a TVIEW that was stale for want of triggers, if all are there.
+ */
+static void
+catch_up(Oid tview)
+{
+	const char *code = tview_catalog_stale_code(tview);
+	ErrorData  *failure;
+
+	if (code == NULL || strcmp(code, LACKS_TRIGGERS) != 0)
+		return;
+	failure = tview_attempt(refresh_whole, &tview);
+	if (failure)
+		ereport(WARNING,
+				(errcode(failure->sqlerrcode),
+				 errmsg("TVIEW \"%s\" is stale: %s", get_rel_name(tview),
+						failure->message),
+				 errhint("Remove the cause, then call pg_tviews_refresh().")));
+}
+
+/*
+ * Work of an attempt: refreshes a TVIEW unless there are triggers missing.
+ */
+static void
+refresh_whole(void *arg)
+{
+	TviewDef   *def = tview_definition_get(*(Oid *) arg);
+
+	for (int i = 0; i < def->nsources; i++)
+	{
+		if (tview_triggers_problems(def->sources[i].relid) != NIL)
+			return;
+	}
+	(void) tview_refresh_all(def, false);
+}
+
+/*
+ * Whether a table or view has rows.
+ */
+static bool
+has_rows(const char *name)
+{
+	return tview_plan_strings(psprintf("SELECT NULL::pg_catalog.text FROM %s LIMIT 1",
+									   name)) != NIL;
+}
+
+/*
+ * Whether this is the last of our triggers on a table, in the order of their
+ * names, or the one that guards a TVIEW.  One check for a table is enough.
+ */
+static bool
+completes_table(Oid relid, Oid trigger)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TriggerDesc *desc = rel->trigdesc;
+	bool		found = false;
+
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		if (desc->triggers[i].tgoid == trigger &&
+			tview_triggers_is_own(desc->triggers[i].tgfoid) &&
+			TRIGGER_FOR_UPDATE(desc->triggers[i].tgtype))
+			found = true;
+	}
+	table_close(rel, NoLock);
+	return found;
 }
 
 /*
@@ -135,6 +342,7 @@ tview_restore_enabled(Oid relid, const char *name)
 	if (name != NULL && tview_restore_is_active())
 		return;
 	touch_self(relid);
+	refresh_constants(relid);
 	touch_readers(relid);
 }
 
@@ -180,6 +388,7 @@ Datum
 pg_tviews_meta_insert(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	HeapTuple	tuple;
 	Oid			tview;
 	Oid			view;
 
@@ -191,12 +400,14 @@ pg_tviews_meta_insert(PG_FUNCTION_ARGS)
 						"pg_tviews_meta_insert")));
 	tview_catalog_row_oids(trigdata->tg_relation, trigdata->tg_trigtuple,
 						   &tview, &view);
+	tuple = tview_catalog_row_successor(trigdata->tg_relation,
+										trigdata->tg_trigtuple);
 	if (OidIsValid(tview_catalog_of_view(view)))
 		tview_catalog_delete(tview_catalog_of_view(view));
 	tview_catalog_delete(tview);
 	if (get_rel_relkind(view) == RELKIND_VIEW)
 		announce_view(view);
-	return PointerGetDatum(trigdata->tg_trigtuple);
+	return PointerGetDatum(tuple);
 }
 
 /*
@@ -267,18 +478,26 @@ key_of(Oid tview, Oid view)
 
 /*
  * Has all rows of a TVIEW recomputed at the next flush; does nothing for
- * other tables.
+ * other tables, and for a TVIEW of constants, which has no flushes.
  */
 static void
 touch_self(Oid tview)
 {
 	TviewDef   *def = tview_definition_get(tview);
 
-	if (def == NULL)
-		return;
-	if (def->nsources > 0)
+	if (def != NULL && def->nsources > 0)
 		tview_queue_touch_all(tview_queue_get(def, &def->sources[0]));
-	else
+}
+
+/*
+ * Refreshes a TVIEW of constants at once; does nothing for other tables.
+ */
+static void
+refresh_constants(Oid tview)
+{
+	TviewDef   *def = tview_definition_get(tview);
+
+	if (def != NULL && def->nsources == 0)
 		(void) tview_refresh_all(def, false);
 }
 

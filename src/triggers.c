@@ -371,10 +371,8 @@ pg_tviews_guard(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" was not called by trigger manager",
 						"pg_tviews_guard")));
 	if (tview_restore_is_active())
-	{
-		if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
-			tview_restore_begin_rows(RelationGetRelid(trigdata->tg_relation));
-	}
+		tview_restore_statement(RelationGetRelid(trigdata->tg_relation),
+								TRIGGER_FIRED_BY_INSERT(trigdata->tg_event));
 	else if (!InNoForceRLSOperation())
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

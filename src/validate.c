@@ -98,8 +98,8 @@ validate(ReturnSetInfo *result, Oid tview)
 		return;
 	if (tview_catalog_is_stale(tview))
 		put_issue(&validation, "stale",
-				  "An error has left rows behind those of the view.",
-				  "Remove its cause, then call pg_tviews_refresh().");
+				  "It was left behind its view, by an error or a restore.",
+				  "Remove the cause, then call pg_tviews_refresh().");
 	validation.def = tview_validate_definition(tview, &reason);
 	if (validation.def == NULL)
 	{
