@@ -179,9 +179,8 @@ tview_alter_persistence(Oid relid)
 
 /*
  * An error if a crash, after which PostgreSQL empties unlogged tables, would
- * empty only some of a TVIEW and the tables that it reads.
- *
- * XXX A query may return rows from empty tables, such as those of VALUES.
+ * empty only some of a TVIEW and the tables that it reads, or a TVIEW whose
+ * view has rows even then.
  */
 void
 tview_alter_check_persistence(const TviewDef *def)
@@ -214,12 +213,14 @@ tview_alter_check_persistence(const TviewDef *def)
 						get_rel_name(other), get_rel_name(def->tview)),
 				 errdetail("After a crash only the table would be empty."),
 				 errhint("Make the table a logged one, or create the TVIEW anew with CREATE UNLOGGED TABLE.")));
-	if (def->nsources == 0 && persistence == RELPERSISTENCE_UNLOGGED)
+	if (persistence == RELPERSISTENCE_UNLOGGED &&
+		tview_sources_has_constant_rows(tview_create_view_query(def->view)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("TVIEW \"%s\" cannot be unlogged: it reads no table",
+				 errmsg("TVIEW \"%s\" cannot be unlogged: its query has rows that do not come from a table",
 						get_rel_name(def->tview)),
-				 errdetail("After a crash it would be empty.")));
+				 errdetail("After a crash the TVIEW would be empty, and the view not."),
+				 errhint("Use logged tables.")));
 }
 
 /*

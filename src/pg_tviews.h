@@ -414,6 +414,7 @@ extern void tview_sources_check(TviewAnalysis *analysis);
 extern void tview_sources_fill(TviewAnalysis *analysis, TviewDef *def);
 extern bool tview_sources_is_not_null(TviewVertex *vertex, Node *expr);
 extern List *tview_sources_warnings(Query *query);
+extern bool tview_sources_has_constant_rows(Query *query);
 
 /* More combinations of set operations than these: refresh in full. */
 #define TVIEW_MAX_VARIANTS 64

@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
@@ -36,6 +37,18 @@ typedef struct UseContext
 								 * check */
 } UseContext;
 
+/* A query, and those that it is part of. */
+typedef struct QueryChain
+{
+	Query	   *query;
+	struct QueryChain *outer;
+} QueryChain;
+
+static bool query_has_rows(Query *query, QueryChain *outer);
+static bool setop_has_rows(QueryChain *chain, Node *node);
+static bool join_has_rows(QueryChain *chain, Node *node);
+static bool item_has_rows(QueryChain *chain, Index rti);
+static bool cte_has_rows(QueryChain *chain, RangeTblEntry *rte);
 static void check_level(TviewLevel *level);
 static void check_relation(RangeTblEntry *rte);
 static bool check_functions_walker(Node *node, void *context);
@@ -372,4 +385,128 @@ is_unsteady(Oid funcid, void *context)
 			return true;
 	}
 	return strcmp(name, "age") == 0 && get_func_nargs(funcid) == 1;
+}
+
+/*
+ * Whether a query may return rows even when all tables are empty: from VALUES
+ * or functions, or as the one row of an aggregate without groups.
+ */
+bool
+tview_sources_has_constant_rows(Query *query)
+{
+	return query_has_rows(query, NULL);
+}
+
+/*
+ * The same for a query or subquery.
+ */
+static bool
+query_has_rows(Query *query, QueryChain *outer)
+{
+	QueryChain	chain = {query, outer};
+
+	check_stack_depth();
+	if (query->setOperations)
+		return setop_has_rows(&chain, query->setOperations);
+	if (query->groupingSets != NIL ||
+		((query->hasAggs || query->havingQual) && query->groupClause == NIL))
+		return true;
+	return join_has_rows(&chain, (Node *) query->jointree);
+}
+
+/*
+ * The same for a set operation or a branch of one.
+ */
+static bool
+setop_has_rows(QueryChain *chain, Node *node)
+{
+	SetOperationStmt *setop;
+	bool		left;
+	bool		right;
+
+	if (IsA(node, RangeTblRef))
+		return item_has_rows(chain, ((RangeTblRef *) node)->rtindex);
+	setop = castNode(SetOperationStmt, node);
+	left = setop_has_rows(chain, setop->larg);
+	right = setop_has_rows(chain, setop->rarg);
+	if (setop->op == SETOP_UNION)
+		return left || right;
+	return setop->op == SETOP_INTERSECT ? left && right : left;
+}
+
+/*
+ * The same for FROM, or something joined in it.
+ */
+static bool
+join_has_rows(QueryChain *chain, Node *node)
+{
+	if (IsA(node, FromExpr))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((FromExpr *) node)->fromlist)
+		{
+			if (!join_has_rows(chain, lfirst(lc)))
+				return false;
+		}
+		return true;
+	}
+	if (IsA(node, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) node;
+		bool		left = join_has_rows(chain, join->larg);
+		bool		right = join_has_rows(chain, join->rarg);
+
+		if (join->jointype == JOIN_FULL)
+			return left || right;
+		if (join->jointype == JOIN_LEFT)
+			return left;
+		return join->jointype == JOIN_RIGHT ? right : left && right;
+	}
+	return item_has_rows(chain, castNode(RangeTblRef, node)->rtindex);
+}
+
+/*
+ * The same for an item of the range table.
+ */
+static bool
+item_has_rows(QueryChain *chain, Index rti)
+{
+	RangeTblEntry *rte = rt_fetch(rti, chain->query->rtable);
+
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			return rte->relkind == RELKIND_VIEW &&
+				   query_has_rows(tview_create_view_query(rte->relid), NULL);
+		case RTE_SUBQUERY:
+			return query_has_rows(rte->subquery, chain);
+		case RTE_CTE:
+			return cte_has_rows(chain, rte);
+		default:
+			return true;
+	}
+}
+
+/*
+ * The same for a reference to a CTE.  One to itself adds to rows only.
+ */
+static bool
+cte_has_rows(QueryChain *chain, RangeTblEntry *rte)
+{
+	ListCell   *lc;
+
+	if (rte->self_reference)
+		return false;
+	for (Index i = 0; i < rte->ctelevelsup; i++)
+		chain = chain->outer;
+	foreach(lc, chain->query->cteList)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+
+		if (strcmp(cte->ctename, rte->ctename) == 0)
+			return query_has_rows(castNode(Query, cte->ctequery), chain);
+	}
+	tview_internal_error("no CTE \"%s\"", rte->ctename);
+	return true;
 }

@@ -161,6 +161,23 @@ isnt($node->psql('postgres', $_, stderr => \$err), 0, $_)
 	'CREATE TABLE tv_z AS SELECT pk_u AS pk_z FROM tb_u');
 like($err, qr/table "tb_u" cannot be unlogged while TVIEW "tv_z", which reads it, is logged/,
 	'says why');
+# views that have rows when all tables are empty
+foreach my $query ('SELECT 1 AS pk_z, count(*) AS n FROM tb_u', 'SELECT 1 AS pk_z, (SELECT max(pk_u) FROM tb_u) AS m',
+	'SELECT pk_u AS pk_z FROM tb_u UNION SELECT 9', 'SELECT g AS pk_z, pk_u FROM generate_series(1, 3) g LEFT JOIN tb_u ON pk_u = g',
+	'WITH w AS (SELECT count(*) AS n FROM tb_u) SELECT n AS pk_z FROM w', 'SELECT pk_u AS pk_z, count(*) AS n FROM tb_u GROUP BY ROLLUP (pk_u)',
+	'SELECT x AS pk_z FROM (VALUES (1)) v (x) FULL JOIN tb_u ON x = pk_u')
+{
+	isnt($node->psql('postgres', "CREATE UNLOGGED TABLE tv_z AS $query", stderr => \$err), 0, $query);
+	like($err, qr/TVIEW "tv_z" cannot be unlogged: its query has rows that do not come from a table/, 'is refused');
+}
+foreach my $query ('SELECT g AS pk_z FROM generate_series(1, 3) g JOIN tb_u ON pk_u = g', 'SELECT pk_u AS pk_z FROM tb_u EXCEPT SELECT 9',
+	'WITH RECURSIVE w AS (SELECT pk_u FROM tb_u UNION SELECT pk_u - 1 FROM w WHERE pk_u > 0) SELECT pk_u AS pk_z FROM w',
+	'SELECT pk_u AS pk_z, count(*) AS n FROM tb_u LEFT JOIN (VALUES (1)) v (x) ON x = pk_u GROUP BY pk_u')
+{
+	$node->sql("SET client_min_messages = error; CREATE UNLOGGED TABLE tv_z AS $query");
+	$node->checked(4, $query);
+	$node->sql('DROP TABLE tv_z');
+}
 $node->checked(3, 'refused, and nothing has changed');
 $node->stop;
 done_testing();
