@@ -28,9 +28,12 @@
 #include "pg_tviews.h"
 
 static void reject_circle(Oid tview, Oid from, const char *path);
+static TviewDef *build_anew(TviewMeta *meta);
+static void name_tview(void *arg);
 static void add_columns(const TviewMeta *meta);
 static Oid	relation_owner(Oid relid);
-static void check_access(const TviewMeta *meta);
+static void check_access(TviewMeta *meta);
+static void read_nothing(void *arg);
 static bool uses_whole_rows(const TviewDef *def);
 static bool reads_children(const TviewDef *def);
 static void refresh(Oid tview);
@@ -51,7 +54,7 @@ tview_alter_query(Oid tview)
 	tview_plan_become_owner(&saved, relation_owner(tview),
 							SECURITY_LOCAL_USERID_CHANGE, NIL);
 	add_columns(meta);
-	def = tview_definition_build(meta, true);
+	def = build_anew(meta);
 	tview_alter_check_persistence(def);
 	tview_create_add_triggers(def);
 	tview_plan_leave_owner(&saved);
@@ -154,12 +157,49 @@ tview_alter_column(Oid tview, const char *from, const char *to)
 }
 
 /*
+ * An error if a TVIEW's query uses this column, whose type is about to change:
+ * PostgreSQL refuses that too, but does not say what to do.
+ */
+void
+tview_alter_check_type(Oid relid, const char *column)
+{
+	List	   *rules;
+	ListCell   *lc;
+
+	rules = tview_plan_strings(psprintf("SELECT DISTINCT objid"
+										" FROM pg_catalog.pg_depend"
+										" WHERE classid OPERATOR(pg_catalog.=) %u"
+										" AND refclassid OPERATOR(pg_catalog.=) %u"
+										" AND refobjid OPERATOR(pg_catalog.=) %u"
+										" AND refobjsubid OPERATOR(pg_catalog.=) %d"
+										" ORDER BY objid",
+										RewriteRelationId, RelationRelationId,
+										relid, get_attnum(relid, column)));
+	foreach(lc, rules)
+	{
+		Oid			view = tview_catalog_rule_view(atooid(lfirst(lc)));
+		List	   *tviews = tview_catalog_dependents(view);
+		Oid			tview = tview_catalog_of_view(view);
+
+		if (!OidIsValid(tview) && tviews != NIL)
+			tview = linitial_oid(tviews);
+		if (OidIsValid(tview))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot alter type of column \"%s\" of table \"%s\" because TVIEW \"%s\" uses it",
+							column, get_rel_name(relid),
+							get_rel_name(tview)),
+					 errhint("Keep what pg_tviews_export() returns, drop the TVIEW, alter the table, and create the TVIEW again.")));
+	}
+}
+
+/*
  * An error if the TVIEW's table no longer fits its view.
  */
 void
 tview_alter_check(Oid tview)
 {
-	(void) tview_definition_build(tview_catalog_read(tview), true);
+	(void) build_anew(tview_catalog_read(tview));
 }
 
 /*
@@ -285,6 +325,10 @@ tview_alter_refresh_parents(void)
 
 	foreach(lc, tview_catalog_list())
 	{
+		/* a restore may be taking the TVIEW itself apart */
+		if (tview_restore_is_active() &&
+			!tview_triggers_has_guard(lfirst_oid(lc)))
+			continue;
 		if (reads_children(tview_definition_get(lfirst_oid(lc))))
 			refresh(lfirst_oid(lc));
 	}
@@ -326,16 +370,40 @@ tview_alter_object(Oid class, Oid object)
 											tview_catalog_of_view(relid));
 		tviews = list_concat_unique_oid(tviews,
 										tview_catalog_dependents(relid));
-		/* a restore may be taking the TVIEW itself apart */
-		if (tview_restore_is_active() &&
-			!tview_triggers_has_guard(lfirst_oid(lc)))
-			continue;
 	}
 	foreach(lc, tviews)
 	{
 		tview_alter_check(lfirst_oid(lc));
 		refresh(lfirst_oid(lc));
 	}
+}
+
+/*
+ * Builds the definition of a TVIEW; an error, which names it, if what it reads
+ * has changed so that this cannot be done.
+ */
+static TviewDef *
+build_anew(TviewMeta *meta)
+{
+	ErrorContextCallback callback;
+	TviewDef   *def;
+
+	callback.callback = name_tview;
+	callback.arg = get_rel_name(meta->tview);
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	def = tview_definition_build(meta, true);
+	error_context_stack = callback.previous;
+	return def;
+}
+
+/*
+ * Adds to the context of an error which TVIEW it is about.
+ */
+static void
+name_tview(void *arg)
+{
+	errcontext("query of TVIEW \"%s\"", (char *) arg);
 }
 
 /*
@@ -361,7 +429,8 @@ reject_circle(Oid tview, Oid from, const char *path)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 					 errmsg("TVIEWs cannot be built on each other in a circle"),
-					 errdetail("The circular dependency is %s.", longer)));
+					 errdetail("The circular dependency is %s.", longer),
+					 errhint("Let one of them read base tables instead.")));
 		reject_circle(tview, relid, longer);
 	}
 }
@@ -431,8 +500,26 @@ relation_owner(Oid relid)
  * An error if the owner of a TVIEW may not read its view.
  */
 static void
-check_access(const TviewMeta *meta)
+check_access(TviewMeta *meta)
 {
+	ErrorData  *failure = tview_attempt(read_nothing, meta);
+
+	if (failure)
+		ereport(ERROR,
+				(errcode(failure->sqlerrcode),
+				 errmsg("role \"%s\" cannot own TVIEW \"%s\": %s",
+						GetUserNameFromId(relation_owner(meta->tview), false),
+						get_rel_name(meta->tview), failure->message),
+				 errhint("Grant the role SELECT on what the view reads.")));
+}
+
+/*
+ * Work of an attempt: reads a TVIEW's view as its owner.
+ */
+static void
+read_nothing(void *arg)
+{
+	TviewMeta  *meta = arg;
 	TviewIdentity saved;
 
 	tview_plan_become_owner(&saved, relation_owner(meta->tview),

@@ -48,6 +48,7 @@ static char *table_as_entity(CreateTableAsStmt *stmt);
 static void start_table_as(CreateTableAsStmt *stmt, const char *entity);
 static void end_table_as(CreateTableAsStmt *stmt, const char *entity);
 static void start_alter_table(AlterTableStmt *stmt);
+static void check_type(RangeVar *table, const char *column);
 static void start_drop_triggers(DropStmt *stmt);
 static void start_drop_tables(DropStmt *stmt);
 static bool is_top_level(CreateTableAsStmt *stmt);
@@ -219,6 +220,8 @@ start_table_as(CreateTableAsStmt *stmt, const char *entity)
 }
 
 /*
+ * Refuses what would change the type of a column that TVIEWs use.
+ *
  * Lets the workers of a parallel restore that enable or disable the triggers
  * of tables do so one after the other: what follows from it takes locks
  * besides that of the table.
@@ -230,7 +233,11 @@ start_alter_table(AlterTableStmt *stmt)
 
 	foreach(lc, stmt->cmds)
 	{
-		AlterTableType subtype = lfirst_node(AlterTableCmd, lc)->subtype;
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		AlterTableType subtype = cmd->subtype;
+
+		if (subtype == AT_AlterColumnType)
+			check_type(stmt->relation, cmd->name);
 
 		if ((subtype == AT_EnableTrigAll || subtype == AT_DisableTrigAll) &&
 			tview_restore_is_active())
@@ -239,8 +246,20 @@ start_alter_table(AlterTableStmt *stmt)
 }
 
 /*
- * Refuses to drop triggers that TVIEWs need.  Each is named by its table's
- * name and its own.
+ * Refuses to change the type of a column that TVIEWs use.
+ */
+static void
+check_type(RangeVar *table, const char *column)
+{
+	Oid			relid = RangeVarGetRelid(table, NoLock, true);
+
+	if (OidIsValid(relid))
+		tview_alter_check_type(relid, column);
+}
+
+/*
+ * Refuses to drop triggers that TVIEWs need, unless a restore does so, to make
+ * them anew.  Each is named by its table's name and its own.
  */
 static void
 start_drop_triggers(DropStmt *stmt)

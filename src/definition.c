@@ -498,7 +498,8 @@ fill_columns(TviewDef *def, Relation view, Relation tview)
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("TVIEW %s has no column \"%s\"", def->name,
 							NameStr(column->attname)),
-					 errdetail("View %s has it.", def->view_name)));
+					 errdetail("View %s has it.", def->view_name),
+					 errhint("Change the view, and the table will follow.")));
 		stored = TupleDescAttr(RelationGetDescr(tview), attnum - 1);
 		if (stored->atttypid != column->atttypid ||
 			stored->attgenerated != '\0')

@@ -746,6 +746,7 @@ extern void tview_alter_name(Oid tview);
 extern void tview_alter_schema(Oid tview);
 extern void tview_alter_owner(Oid tview);
 extern void tview_alter_column(Oid tview, const char *from, const char *to);
+extern void tview_alter_check_type(Oid relid, const char *column);
 extern void tview_alter_check(Oid tview);
 extern void tview_alter_persistence(Oid relid);
 extern void tview_alter_check_persistence(const TviewDef *def);
