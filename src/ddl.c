@@ -538,6 +538,10 @@ follow_restored(Node *parsetree)
 			foreach(lc, touched_objects(TriggerRelationId))
 				tview_restore_trigger(lfirst_oid(lc));
 			break;
+		case T_ViewStmt:
+			foreach(lc, touched_objects(RelationRelationId))
+				tview_restore_view(lfirst_oid(lc));
+			break;
 		case T_CreateStmt:
 		case T_CreateForeignTableStmt:
 			foreach(lc, touched_objects(RelationRelationId))

@@ -776,6 +776,7 @@ extern Oid	tview_triggers_table(Oid trigger);
 /* in restore.c */
 extern bool tview_restore_is_active(void);
 extern void tview_restore_trigger(Oid trigger);
+extern void tview_restore_view(Oid view);
 extern void tview_restore_lose_trigger(Oid relid, const char *name);
 extern void tview_restore_lack_triggers(Oid relid);
 extern void tview_restore_statement(Oid tview, bool is_insert);

@@ -27,6 +27,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
@@ -54,7 +55,9 @@ typedef struct RowsCheck
 
 static void register_table(Oid tview);
 static bool completes_table(Oid relid, Oid trigger);
-static void check_rows(Oid tview);
+static void check_rows(Oid relid);
+static bool lock_views(Oid tview);
+static bool is_stale_for(Oid relid, const char *reason);
 static void look_for_rows(void *arg);
 static void catch_up(Oid tview);
 static void refresh_whole(void *arg);
@@ -100,12 +103,28 @@ tview_restore_trigger(Oid trigger)
 	tviews = list_append_unique_oid(tview_catalog_dependents(relid), relid);
 	foreach(lc, tviews)
 	{
-		if (tview_catalog_read(lfirst_oid(lc)) == NULL ||
-			!has_guard(lfirst_oid(lc), false))
-			continue;
 		check_rows(lfirst_oid(lc));
 		catch_up(lfirst_oid(lc));
 	}
+}
+
+/*
+ * Follows the creation of a view.  One that needs a primary key is replaced
+ * when that is there, and has a row of NULLs before: what that has told of
+ * TVIEWs, also of those further up, is to be judged anew.
+ */
+void
+tview_restore_view(Oid view)
+{
+	ListCell   *lc;
+
+	if (IsBinaryUpgrade || tview_catalog_list() == NIL ||
+		(!OidIsValid(tview_catalog_of_view(view)) &&
+		 tview_catalog_dependents(view) == NIL))
+		return;
+	LockRelationOid(tview_catalog_relid(), ShareRowExclusiveLock);
+	foreach(lc, tview_catalog_list())
+		check_rows(lfirst_oid(lc));
 }
 
 /*
@@ -216,24 +235,86 @@ begin_rows(Oid tview)
 }
 
 /*
- * Marks a TVIEW as stale if it has no rows and should have some.
+ * Marks a TVIEW, if the table is one, as stale if it has no rows and should
+ * have some, and takes the mark away if it should not.
  */
 static void
-check_rows(Oid tview)
+check_rows(Oid relid)
 {
-	RowsCheck	check = {.tview = tview};
+	RowsCheck	check = {.tview = relid};
+	bool		is_marked = is_stale_for(relid, LACKS_ROWS);
 
-	if (tview_catalog_is_stale(tview) ||
-		has_rows(tview_names_qualified(tview)))
+	if (tview_catalog_read(relid) == NULL || !has_guard(relid, false) ||
+		(tview_catalog_is_stale(relid) && !is_marked) ||
+		has_rows(tview_names_qualified(relid)))
 		return;
-	if (tview_attempt(look_for_rows, &check) == NULL && !check.lacks_rows)
+	/* if one is being replaced, that will have us called again */
+	if (!lock_views(relid))
 		return;
-	tview_catalog_set_stale(tview, LACKS_ROWS);
-	ereport(WARNING,
-			(errcode(ERRCODE_NO_DATA),
-			 errmsg("TVIEW \"%s\" is stale: the dump has no rows for it",
-					get_rel_name(tview)),
-			 errhint("Call pg_tviews_refresh() when all is restored.")));
+	if (tview_attempt(look_for_rows, &check) != NULL)
+		check.lacks_rows = true;
+	if (check.lacks_rows == is_marked)
+		return;
+	tview_catalog_set_stale(relid, check.lacks_rows ? LACKS_ROWS : NULL);
+	if (check.lacks_rows)
+		ereport(WARNING,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("TVIEW \"%s\" is stale: the dump has no rows for it",
+						get_rel_name(relid)),
+				 errhint("Call pg_tviews_refresh() when all is restored.")));
+}
+
+/*
+ * Locks the views that a TVIEW's definition is read from; false if one cannot
+ * be had at once.  Who has it waits for us, and must not be waited for.
+ */
+static bool
+lock_views(Oid tview)
+{
+	TviewMeta  *meta = tview_catalog_read(tview);
+	List	   *views = list_make1_oid(meta->view);
+	ListCell   *lc;
+
+	foreach(lc, views)
+	{
+		Oid			view = lfirst_oid(lc);
+		List	   *relids;
+		ListCell   *relid;
+
+		if (!ConditionalLockRelationOid(view, AccessShareLock))
+			return false;
+		relids = tview_plan_strings(psprintf("SELECT DISTINCT d.refobjid"
+											 " FROM pg_catalog.pg_depend d"
+											 " JOIN pg_catalog.pg_rewrite r"
+											 " ON r.oid OPERATOR(pg_catalog.=) d.objid"
+											 " WHERE d.classid OPERATOR(pg_catalog.=) %u"
+											 " AND d.refclassid OPERATOR(pg_catalog.=) %u"
+											 " AND r.ev_class OPERATOR(pg_catalog.=) %u",
+											 RewriteRelationId,
+											 RelationRelationId, view));
+		foreach(relid, relids)
+		{
+			Oid			read = atooid(lfirst(relid));
+
+			meta = tview_catalog_read(read);
+			if (meta != NULL)
+				views = list_append_unique_oid(views, meta->view);
+			else if (get_rel_relkind(read) == RELKIND_VIEW)
+				views = list_append_unique_oid(views, read);
+		}
+	}
+	return true;
+}
+
+/*
+ * Whether that is why a table, if it is a TVIEW, is stale.
+ */
+static bool
+is_stale_for(Oid relid, const char *reason)
+{
+	const char *code = tview_catalog_stale_code(relid);
+
+	return code != NULL && strcmp(code, reason) == 0;
 }
 
 /*
@@ -258,10 +339,9 @@ look_for_rows(void *arg)
 static void
 catch_up(Oid tview)
 {
-	const char *code = tview_catalog_stale_code(tview);
 	ErrorData  *failure;
 
-	if (code == NULL || strcmp(code, LACKS_TRIGGERS) != 0)
+	if (!is_stale_for(tview, LACKS_TRIGGERS) || !has_guard(tview, false))
 		return;
 	failure = tview_attempt(refresh_whole, &tview);
 	if (failure)

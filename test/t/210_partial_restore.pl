@@ -149,6 +149,16 @@ alive('schema_only', 'schema only');
 run('pg_restore', '--exit-on-error', '--jobs=4', '-d', new_database('jobs_whole'), "$dir/whole.d");
 is(stale('jobs_whole'), '', 'whole: nothing is stale');
 alive('jobs_whole', 'whole');
+# nor is one whose table has no rows, in whatever order its view comes
+$node->sql('CREATE DATABASE few TEMPLATE source');
+$node->sql('DELETE FROM zz.tb_user', 'few');
+run('pg_dump', '-Fd', '-f', "$dir/few.d", $node->connstr('few'));
+foreach my $jobs (1, 4, 5)
+{
+	run('pg_restore', '--exit-on-error', "--jobs=$jobs", '-d', new_database("few$jobs"), "$dir/few.d");
+	is(stale("few$jobs"), '', "TVIEWs that are empty: nothing is stale");
+	alive("few$jobs", "TVIEWs that are empty, $jobs jobs");
+}
 my $sections = new_database('backwards');
 run('pg_restore', '--exit-on-error', '--section=pre-data', '-d', $sections, "$dir/whole");
 unlink "$dir/backwards";
