@@ -72,6 +72,7 @@ need() {
         find_postgres || missing+=($(server_packages));;
       ipc-run) perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl);;
       psycopg2) find_python || missing+=(python3-psycopg2);;
+      pgbouncer) [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer);;
       chromium)
         command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium);;
       *) command -v "$tool" >/dev/null || missing+=("$tool");;
