@@ -19,8 +19,9 @@ ACCEPTED = pathlib.Path("bench/results/accepted.json")
 TOLERANCE = 0.15
 WARM_UP, COUNTED = 12, 40
 MARK = "SELECT pg_backend_pid()"
-NAMES = ("one row, used column", "one row, unused column", "one row, equal value", "one row, another column", "child insert",
-         "child delete", "document insert", "20 touches of one document", "update of 100 rows", "user rename",
+NAMES = ("one row, used column", "one row, unused column", "one row, unused column of SELECT *", "one row, equal value",
+         "one row, another column", "child insert", "child delete", "document insert", "20 touches of one document",
+         "update of 100 rows", "comment insert", "answer insert", "user rename",
          "TVIEW on TVIEW, three deep", "ten TVIEWs on one table", "join, one row")
 SIZE = 1000
 

@@ -14,7 +14,7 @@ import psycopg2
 from .scenarios import DATASETS, tview
 
 HERE = pathlib.Path(__file__).resolve().parent
-BATCH_SECONDS = 0.01        # rounds are interleaved as finely as this
+BATCH_SECONDS = 0.004       # rounds are interleaved as finely as this
 WARM_UP = 12                # after five executions a prepared statement may get its generic plan
 ACCOUNTED = 20              # operations over which WAL and buffers are counted
 SLOW = 0.1                  # an operation of so many seconds is not often done
@@ -211,7 +211,7 @@ def run(arena, scenario, limit):
     batch = max(1, int(BATCH_SECONDS / usual))
     end = time.monotonic() + limit
     rounds = 0
-    while rounds < (3 if slowest > 1 else 5) or (time.monotonic() < end and rounds < 400):
+    while rounds < (3 if slowest > 1 else 5) or (time.monotonic() < end and rounds < 1000):
         turn = operations(arena, scenario, batch)
         random.shuffle(everybody)
         for player in everybody:
@@ -351,7 +351,7 @@ def ratio(result, name, best, what="cpu"):
 def summary(result):
     """A result as it goes into the report's file; times in microseconds."""
     out = {"scenario": result.scenario.name, "dataset": result.scenario.dataset, "size": result.size,
-           "limit": result.scenario.limit, "rounds": len(result.cpu["nothing"]),
+           "rounds": len(result.cpu["nothing"]),
            "rows": result.scenario.rows, "refresh": {way: 1e6 * s for way, s in result.refresh.items()},
            "base": 1e6 * quantiles(result.cpu["nothing"])[1], "contenders": {}}
     by_hand = [name for name in result.cpu if name in ("row", "statement", "set")]
