@@ -25,7 +25,7 @@ def arguments(argv):
     p.add_argument("--seconds", type=float, default=6, help="for each scenario (default 6)")
     p.add_argument("--only", default="", help="scenarios whose name contains this")
     p.add_argument("--dataset", default="", help="one of " + ", ".join(scenarios.DATASETS))
-    p.add_argument("--no-growth", action="store_true", help="leave out what is measured for the curves only")
+    p.add_argument("--brief", action="store_true", help="leave out fills and what is measured for the curves only")
     p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("bench/results"), help=argparse.SUPPRESS)
     p.add_argument("--report", type=pathlib.Path, nargs="+", metavar="JSON",
                    help="write the report again, of one run or of several: the first has its name, and that of what all have measured")
@@ -114,7 +114,7 @@ def measure_all(data, chosen, sizes, options, fills=False):
             if not names:
                 continue
             arena = measure.Arena(dataset, size, names, progress)
-            if fills and dataset == "shop" and not options.only:
+            if fills and dataset == "shop" and not options.only and not options.brief:
                 data["fills"][size] = {what: measure.quantiles(s)[1] for what, s in measure.fills(arena, progress).items()}
             for scenario in wanted:
                 data["results" if sizes else "growth"].append(measure.summary(measure.run(arena, scenario, options.seconds)))
@@ -184,7 +184,7 @@ def main(argv=None):
     def chosen(of):
         return [s for s in of if options.only in s.name and options.dataset in ("", s.dataset)]
     measure_all(data, chosen(scenarios.ALL), list(map(int, options.sizes.split(","))), options, fills=True)
-    if not options.no_growth:
+    if not options.brief:
         measure_all(data, chosen(scenarios.GROWTH), None, options)
     data["machine"]["Load average"] += ", %.1f when it ended" % os.getloadavg()[0]
     save(data, options.out)

@@ -1,6 +1,6 @@
 -- The blog by row triggers: the title, the author, one comment, or where a user's
 -- name may stand in several, all of them anew.
-CREATE TABLE stored AS SELECT *, now() AS updated_at FROM document;
+CREATE TABLE stored WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM document;
 ALTER TABLE stored ADD PRIMARY KEY (pk_post);
 CREATE VIEW comments AS SELECT c.fk_post, c.pk_comment, jsonb_build_object('pk', c.pk_comment, 'author', cu.name, 'body', c.body,
     'answers', (SELECT coalesce(jsonb_agg(jsonb_build_object('pk', a.pk_comment, 'author', au.name, 'body', a.body)

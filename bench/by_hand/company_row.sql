@@ -1,10 +1,10 @@
 -- Three levels by row triggers, each fired by the one below; of an array only the
 -- element that has changed is replaced.
-CREATE TABLE stored_employee AS SELECT *, now() AS updated_at FROM employee_document;
+CREATE TABLE stored_employee WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM employee_document;
 ALTER TABLE stored_employee ADD PRIMARY KEY (pk_employee);
-CREATE TABLE stored_department AS SELECT *, now() AS updated_at FROM department_document;
+CREATE TABLE stored_department WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM department_document;
 ALTER TABLE stored_department ADD PRIMARY KEY (pk_department);
-CREATE TABLE stored_company AS SELECT *, now() AS updated_at FROM company_document;
+CREATE TABLE stored_company WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM company_document;
 ALTER TABLE stored_company ADD PRIMARY KEY (pk_company);
 
 CREATE FUNCTION employee_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -1,4 +1,4 @@
-CREATE TABLE stored AS SELECT *, now() AS updated_at FROM document;
+CREATE TABLE stored WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM document;
 ALTER TABLE stored ADD PRIMARY KEY (pk_item);
 CREATE FUNCTION item_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE stored SET data = jsonb_build_object('name', NEW.name, 'price', NEW.price), updated_at = now() WHERE pk_item = NEW.pk_item;

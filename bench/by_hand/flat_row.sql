@@ -1,5 +1,5 @@
 -- The join by row triggers.
-CREATE TABLE stored AS SELECT *, now() AS updated_at FROM document;
+CREATE TABLE stored WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM document;
 ALTER TABLE stored ADD PRIMARY KEY (pk_product);
 CREATE FUNCTION product_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE stored SET name = NEW.name, price = NEW.price, updated_at = now() WHERE pk_product = NEW.pk_product;

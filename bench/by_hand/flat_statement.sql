@@ -1,5 +1,5 @@
 -- The join by statement triggers; the text is parsed each time as in shop_statement.sql.
-CREATE TABLE stored AS SELECT *, now() AS updated_at FROM document;
+CREATE TABLE stored WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM document;
 ALTER TABLE stored ADD PRIMARY KEY (pk_product);
 CREATE FUNCTION product_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   EXECUTE $q$ UPDATE stored s SET name = n.name, price = n.price, updated_at = now()

@@ -1,4 +1,4 @@
-CREATE TABLE stored AS SELECT *, now() AS updated_at FROM document;
+CREATE TABLE stored WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM document;
 ALTER TABLE stored ADD PRIMARY KEY (pk_page);
 CREATE FUNCTION page_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE stored SET data = jsonb_build_object('pk', NEW.pk_page, 'title', NEW.title, 'body', NEW.body), updated_at = now()

@@ -1,4 +1,4 @@
-CREATE TABLE stored AS SELECT *, now() AS updated_at FROM document;
+CREATE TABLE stored WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM document;
 ALTER TABLE stored ADD PRIMARY KEY (pk_page);
 CREATE FUNCTION title_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   UPDATE stored SET data = jsonb_set(data, '{title}', to_jsonb(NEW.title)), updated_at = now() WHERE pk_page = NEW.pk_page;

@@ -1,7 +1,7 @@
 -- The shop by row triggers: each rewrites the part of the document that its
 -- columns make up.  It is not called when none of them has changed, nor even
 -- looked at when none of them is set.
-CREATE TABLE stored AS SELECT d.*, now() AS updated_at,
+CREATE TABLE stored WITH (fillfactor = 90) AS SELECT d.*, now() AS updated_at,
     (SELECT coalesce(sum(rating), 0)::int FROM tb_review r WHERE r.fk_product = d.pk_product) AS ratings
   FROM document d;
 ALTER TABLE stored ADD PRIMARY KEY (pk_product), ADD UNIQUE (id);

@@ -2,7 +2,7 @@
 -- rows of a statement, which leaves alone those that have not changed.  Its text is
 -- parsed each time, because how many rows a transition table has is looked up then:
 -- a query first run for one row would join a thousand with nested loops for ever.
-CREATE TABLE stored AS SELECT *, now() AS updated_at FROM document;
+CREATE TABLE stored WITH (fillfactor = 90) AS SELECT *, now() AS updated_at FROM document;
 ALTER TABLE stored ADD PRIMARY KEY (pk_product), ADD UNIQUE (id);
 
 CREATE FUNCTION product_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
