@@ -31,7 +31,9 @@ def arguments(argv):
                    help="write the report again, of one run or of several: the first has its name, and that of what all have measured")
     p.add_argument("--check", action="store_true", help="count instructions; fail if more than 15 %% above those accepted")
     p.add_argument("--accept", action="store_true", help="count instructions and accept them")
-    return p.parse_args(argv)
+    options = p.parse_args(argv)
+    options.part = "part" if options.only or options.dataset or options.brief else "all"
+    return options
 
 
 def connect():
@@ -119,7 +121,7 @@ def measure_all(data, chosen, sizes, options, fills=False):
             for scenario in wanted:
                 data["results" if sizes else "growth"].append(measure.summary(measure.run(arena, scenario, options.seconds)))
                 show(data["results" if sizes else "growth"][-1])
-                save(data, options.out)
+                save(data, options.out, options.part)
             arena.close()
 
 
@@ -138,10 +140,10 @@ def merged(runs):
     return data
 
 
-def save(data, directory):
-    """Writes what has been measured so far, and the report of it."""
+def save(data, directory, of="all"):
+    """Writes what has been measured so far, and the report of it; of a part it does not replace that of all."""
     directory.mkdir(exist_ok=True, parents=True)
-    name = "pg" + data["machine"]["Server"].split()[1].split(".")[0]
+    name = "pg" + data["machine"]["Server"].split()[1].split(".")[0] + ("" if of == "all" else "-" + of)
     (directory / (name + ".json")).write_text(json.dumps(data, indent=1) + "\n")
     report.write(json.loads((directory / (name + ".json")).read_text()), directory, name)
 
@@ -187,7 +189,7 @@ def main(argv=None):
     if not options.brief:
         measure_all(data, chosen(scenarios.GROWTH), None, options)
     data["machine"]["Load average"] += ", %.1f when it ended" % os.getloadavg()[0]
-    save(data, options.out)
+    save(data, options.out, options.part)
     return 0
 
 
