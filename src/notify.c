@@ -129,10 +129,17 @@ tview_notify_row(const TviewDef *def, TupleTableSlot *before,
 				 TupleTableSlot *after)
 {
 	Notice	   *notice = get_notice(get_level(), def->tview);
-	char	   *old_key = before ? key_json(def, before) : NULL;
-	char	   *new_key = after ? key_json(def, after) : NULL;
-	uint64		old_image = before ? image(def, before) : 0;
-	uint64		new_image = after ? image(def, after) : 0;
+	char	   *old_key;
+	char	   *new_key;
+	uint64		old_image;
+	uint64		new_image;
+
+	if (notice->is_all)
+		return;
+	old_key = before ? key_json(def, before) : NULL;
+	new_key = after ? key_json(def, after) : NULL;
+	old_image = before ? image(def, before) : 0;
+	new_image = after ? image(def, after) : 0;
 
 	/* keys may be equal and yet look different */
 	if (old_key && new_key && strcmp(old_key, new_key) != 0)

@@ -445,11 +445,15 @@ update_row(TviewWriter *writer, TupleTableSlot *row)
 static void
 tell(TviewWriter *writer, TupleTableSlot *before, TupleTableSlot *after)
 {
+	MemoryContext old;
+
 	if (writer->index == NULL)
 		return;
+	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(writer->estate));
 	tview_capture_row(writer->relation, before, after);
 	if (writer->def->channel)
 		tview_notify_row(writer->def, before, after);
+	MemoryContextSwitchTo(old);
 }
 
 /*

@@ -34,6 +34,19 @@ my $out = $node->sql("BEGIN;\n"
 cmp_ok($out, '<', 600, "many small flushes in one transaction: $out locks");
 $node->checked(1, 'after many small flushes');
 
+# to tell listeners of many rows needs no memory for each
+SKIP:
+{
+	skip 'no /proc to tell memory by', 1 unless -r '/proc/self/status';
+	my $peak = q{SELECT (regexp_match(pg_read_file('/proc/' || pg_backend_pid() || '/status'), 'VmHWM:\s*(\d+)'))[1]};
+	my $silent = $node->sql("UPDATE tb_a SET v = v + 1; $peak");
+	$node->sql(q{SELECT pg_tviews_alter('r', options => '{"notify": true}')});
+	my $telling = $node->sql("UPDATE tb_a SET v = v + 1; $peak");
+	$node->sql(q{SELECT pg_tviews_alter('r', options => '{"notify": null}')});
+	cmp_ok($telling - $silent, '<', 32768, "notifying takes $telling kB, and without $silent kB");
+}
+$node->checked(1, 'after notifying of many rows');
+
 # twenty transactions at once, each below its own limit, fill the table of locks
 my @sessions;
 for my $i (1 .. 20)
