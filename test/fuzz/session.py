@@ -163,8 +163,13 @@ class Session:
         alone = self.idle()
         if alone:
             self.cur.execute("BEGIN")
-        self.cur.execute("DECLARE compare CURSOR FOR " + sql)
-        self.cur.execute("FETCH ALL FROM compare")
+        try:
+            self.cur.execute("DECLARE compare CURSOR FOR " + sql)
+            self.cur.execute("FETCH ALL FROM compare")
+        except psycopg2.Error:
+            if alone:                    # a prepared transaction may have the lock: the session goes on
+                self.cur.execute("ROLLBACK")
+            raise
         rows = self.cur.fetchall()
         self.cur.execute("COMMIT" if alone else "CLOSE compare")
         return rows
