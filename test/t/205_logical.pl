@@ -8,7 +8,7 @@ use TviewCluster;
 
 my @logical = (allows_streaming => 'logical',
 	conf => "logical_decoding_work_mem = 64kB\nmax_logical_replication_workers = 10\n"
-	  . "max_sync_workers_per_subscription = 3\nwal_retrieve_retry_interval = 200ms");
+	  . "max_sync_workers_per_subscription = 3\nwal_retrieve_retry_interval = 200ms\nwal_receiver_status_interval = 1");
 my $publisher = TviewCluster->fresh('publisher', @logical);
 my @readers = map { TviewCluster->fresh($_, @logical) } ('reader1', 'reader2');
 

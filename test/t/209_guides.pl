@@ -412,7 +412,11 @@ foreach my $page (sort @pages)
 
 	if ($page =~ m{^$guides/upgrade/})
 	{
-		like($text, qr/^## \Q$_\E/m, "$name: $_") foreach 'Prerequisites', 'Rollback', 'Success Criteria';
+		my @sections = ('Prerequisites', 'Rollback', 'Success Criteria');
+
+		# what only lists other guides has neither of its own
+		push @sections, 'Downtime', 'Validation' unless $page =~ /README/;
+		like($text, qr/^##+ \Q$_\E/m, "$name: $_") foreach @sections;
 	}
 	foreach my $link ($text =~ /\]\(([^)#:]+)(?:#[^)]*)?\)/g)
 	{
