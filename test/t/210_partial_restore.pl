@@ -223,7 +223,7 @@ $node->sql(q{
 	DECLARE r record;
 	BEGIN
 		FOR r IN SELECT oid::regclass AS name, CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind FROM pg_class
-			WHERE relnamespace IN ('aa'::regnamespace, 'zz'::regnamespace) AND relkind IN ('r', 'v', 'p') LOOP
+			WHERE relnamespace IN ('aa'::regnamespace, 'zz'::regnamespace) AND relkind IN ('r', 'v', 'p') ORDER BY oid LOOP
 			EXECUTE format('ALTER %s %s OWNER TO regress_owner', r.kind, r.name);
 		END LOOP;
 	END $$}, 'owned');
