@@ -1,6 +1,7 @@
 """The report: a page of tables and two plots, from what measuring has left in a file."""
 
 import math
+import re
 
 from .scenarios import ALL, CURVES, GOALS, spaced
 
@@ -205,11 +206,21 @@ def growth_rows(results):
             steepest, by_hand, word)
 
 
+def busy(machine):
+    """A warning, if other work had the processors as well."""
+    loads = [float(n) for n in re.findall(r"\d+\.\d", machine["Load average"])]
+    if max(loads) < 2 * int(machine["Machine"].split()[0]):
+        return []
+    return ["", "**Other work had the processors as well.** A backend that has been interrupted finds cold caches, so all takes longer than it",
+            "would on a quiet machine, and differences of some ten microseconds are lost. Go by the instructions where there are any."]
+
+
 def write(data, directory, name):
     """Writes NAME.md, NAME-ratios.svg and NAME-growth.svg."""
     results = data["results"]
     page = ["# What keeping documents costs", ""]
     page += ["- %s: %s" % item for item in data["machine"].items()]
+    page += busy(data["machine"])
     page += ["", "Time that the backend spends on a CPU, per operation, *added* to the same statement without documents: the median of",
              "interleaved rounds. A ratio is that of two such medians; p10–p90 of it come from drawing the rounds anew. \"By the clock\" has",
              "the same ratio of the clock's times, which other work on the machine disturbs more. \"By hand\" is the faster of row and",
