@@ -128,16 +128,23 @@ def measure_all(data, chosen, sizes, options, fills=False):
 def merged(runs):
     """What several runs have measured, as if it had been one: what a later one has measured too, counts."""
     data = {"machine": {}, "results": [], "growth": [], "fills": {}, "instructions": {}, "steps": {}}
+    for what in runs[0]["machine"]:
+        texts = [run["machine"][what] for run in runs]
+        data["machine"][what] = texts[0] if len(set(texts)) == 1 else "; ".join(
+            "%s (%s)" % (text, what_of(run)) for text, run in zip(texts, runs))
     for run in runs:
-        for what, text in run["machine"].items():
-            known = data["machine"].setdefault(what, text)
-            data["machine"][what] = known if text in known else known + "; " + text
         for kind in "results", "growth":
             found = {(r["scenario"], r["size"]): r for r in data[kind] + run[kind]}
             data[kind] = list(found.values())
         for kind in "fills", "instructions", "steps":
             data[kind].update(run[kind])
     return data
+
+
+def what_of(run):
+    """What a run has measured, in words."""
+    return "%s of %s" % (", ".join(dict.fromkeys(r["dataset"] for r in run["results"])),
+                         ", ".join(map(scenarios.spaced, sorted({r["size"] for r in run["results"]}))))
 
 
 def save(data, directory, of="all"):
