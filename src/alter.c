@@ -10,7 +10,8 @@
  *
  * Each function looks at how things are and does what is missing.  So it does
  * no harm to call one twice, or where nothing has changed, and the commands
- * that they run may trigger them again.
+ * that they run may trigger them again.  A TVIEW that somebody else has
+ * dropped since it was found needs nothing any more.
  */
 #include "postgres.h"
 
@@ -19,6 +20,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_rewrite.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -45,11 +47,15 @@ static void refresh(Oid tview);
 void
 tview_alter_query(Oid tview)
 {
-	TviewMeta  *meta = tview_catalog_read(tview);
+	TviewMeta  *meta;
 	TviewIdentity saved;
 	TviewDef   *def;
 	ListCell   *lc;
 
+	LockRelationOid(tview, AccessShareLock);
+	meta = tview_catalog_read(tview);
+	if (meta == NULL)
+		return;
 	reject_circle(tview, tview, get_rel_name(tview));
 	tview_plan_become_owner(&saved, relation_owner(tview),
 							SECURITY_LOCAL_USERID_CHANGE, NIL);
@@ -199,7 +205,12 @@ tview_alter_check_type(Oid relid, const char *column)
 void
 tview_alter_check(Oid tview)
 {
-	(void) build_anew(tview_catalog_read(tview));
+	TviewMeta  *meta;
+
+	LockRelationOid(tview, AccessShareLock);
+	meta = tview_catalog_read(tview);
+	if (meta != NULL)
+		(void) build_anew(meta);
 }
 
 /*
@@ -211,10 +222,13 @@ tview_alter_persistence(Oid relid)
 {
 	ListCell   *lc;
 
-	if (tview_catalog_read(relid) != NULL)
-		tview_alter_check_persistence(tview_definition_get(relid));
-	foreach(lc, tview_catalog_dependents(relid))
-		tview_alter_check_persistence(tview_definition_get(lfirst_oid(lc)));
+	foreach(lc, lcons_oid(relid, tview_catalog_dependents(relid)))
+	{
+		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
+
+		if (def != NULL)
+			tview_alter_check_persistence(def);
+	}
 }
 
 /*
@@ -276,7 +290,7 @@ tview_alter_child(Oid relid)
 	{
 		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
 
-		for (int i = 0; i < def->nsources; i++)
+		for (int i = 0; def != NULL && i < def->nsources; i++)
 		{
 			Oid			source = def->sources[i].relid;
 
@@ -307,10 +321,10 @@ tview_alter_refresh(Oid relid, bool whole_rows_only)
 	}
 	foreach(lc, tviews)
 	{
-		Oid			tview = lfirst_oid(lc);
+		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
 
-		if (!whole_rows_only || uses_whole_rows(tview_definition_get(tview)))
-			refresh(tview);
+		if (def != NULL && (!whole_rows_only || uses_whole_rows(def)))
+			refresh(lfirst_oid(lc));
 	}
 }
 
@@ -325,11 +339,14 @@ tview_alter_refresh_parents(void)
 
 	foreach(lc, tview_catalog_list())
 	{
+		TviewDef   *def;
+
 		/* a restore may be taking the TVIEW itself apart */
 		if (tview_restore_is_active() &&
 			!tview_triggers_has_guard(lfirst_oid(lc)))
 			continue;
-		if (reads_children(tview_definition_get(lfirst_oid(lc))))
+		def = tview_definition_get(lfirst_oid(lc));
+		if (def != NULL && reads_children(def))
 			refresh(lfirst_oid(lc));
 	}
 }
@@ -564,5 +581,8 @@ reads_children(const TviewDef *def)
 static void
 refresh(Oid tview)
 {
-	(void) tview_flush_refresh(tview_definition_get(tview), NULL, false);
+	TviewDef   *def = tview_definition_get(tview);
+
+	if (def != NULL)
+		(void) tview_flush_refresh(def, NULL, false);
 }

@@ -409,6 +409,31 @@ tview_catalog_read(Oid tview)
 }
 
 /*
+ * Returns the row of a TVIEW; an error if it has just been dropped.
+ */
+TviewMeta *
+tview_catalog_require(Oid tview)
+{
+	TviewMeta  *meta = tview_catalog_read(tview);
+
+	if (meta == NULL)
+		tview_catalog_report_dropped(tview);
+	return meta;
+}
+
+/*
+ * Raises the error for a TVIEW that has been dropped since somebody looked
+ * which there are.
+ */
+void
+tview_catalog_report_dropped(Oid tview)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TVIEW_NOT_FOUND),
+			 errmsg("TVIEW with OID %u was concurrently dropped", tview)));
+}
+
+/*
  * Returns the TVIEW that a view is the backing view of, or InvalidOid.
  */
 Oid

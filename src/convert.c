@@ -70,7 +70,7 @@ pg_tviews_convert_existing_table(PG_FUNCTION_ARGS)
 static void
 repair_tview(Oid tview)
 {
-	TviewDef   *def = tview_definition_get(tview);
+	TviewDef   *def = tview_definition_require(tview);
 	List	   *problems = NIL;
 
 	for (int i = 0; i < def->nsources; i++)

@@ -135,10 +135,7 @@ tview_definition_require(Oid tview)
 	TviewDef   *def = tview_definition_get(tview);
 
 	if (def == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_TVIEW_NOT_FOUND),
-				 errmsg("TVIEW with OID %u was concurrently dropped",
-						tview)));
+		tview_catalog_report_dropped(tview);
 	return def;
 }
 
@@ -641,6 +638,8 @@ fill_dependencies(TviewDef *def)
 			continue;
 		forbid_cycle(relid);
 		below = tview_definition_get(relid);
+		if (below == NULL)
+			continue;			/* a table again */
 		def->dependencies = lappend_oid(def->dependencies, relid);
 		def->level = Max(def->level, below->level + 1);
 	}

@@ -91,9 +91,12 @@ tview_drop_link_all(void)
 	{
 		TviewMeta  *meta = tview_catalog_read(lfirst_oid(lc));
 
-		appendStringInfo(&sql, "%s(%u, %u)", sql.len > 0 ? ", " : "",
-						 meta->tview, meta->view);
+		if (meta != NULL)
+			appendStringInfo(&sql, "%s(%u, %u)", sql.len > 0 ? ", " : "",
+							 meta->tview, meta->view);
 	}
+	if (sql.len == 0)
+		return;					/* all dropped meanwhile */
 	tviews = tview_plan_strings(psprintf("SELECT t.tview FROM (VALUES %s) AS t(tview, view)"
 										 " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
 										 " WHERE d.classid OPERATOR(pg_catalog.=) %u"
@@ -107,7 +110,8 @@ tview_drop_link_all(void)
 	{
 		TviewMeta  *meta = tview_catalog_read(atooid(lfirst(lc)));
 
-		if (relation_exists(meta->tview) && relation_exists(meta->view))
+		if (meta != NULL && relation_exists(meta->tview) &&
+			relation_exists(meta->view))
 			tview_drop_link(meta->tview, meta->view);
 	}
 }

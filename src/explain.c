@@ -92,7 +92,7 @@ begin(FunctionCallInfo fcinfo, bits32 flags, int ncolumns)
 											false);
 
 	tview_catalog_begin_rows(fcinfo, flags, ncolumns);
-	return tview_definition_get(tview);
+	return tview_definition_require(tview);
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -33,20 +34,30 @@ pg_tviews_export(PG_FUNCTION_ARGS)
 {
 	StringInfoData script;
 	const char *schema = get_namespace_name(tview_catalog_schema());
-	List	   *tviews = tview_catalog_list();
+	List	   *defs = NIL;
 	ListCell   *lc;
 	int			guc_level;
 
 	initStringInfo(&script);
 	appendStringInfo(&script, "CREATE EXTENSION IF NOT EXISTS pg_tviews SCHEMA %s;\n",
 					 quote_identifier(schema));
-	list_sort(tviews, compare_levels);
+	foreach(lc, tview_catalog_list())
+	{
+		TviewDef   *def;
+
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+		def = tview_definition_get(lfirst_oid(lc));
+		if (def != NULL)
+			defs = lappend(defs, def);
+	}
+	list_sort(defs, compare_levels);
 
 	/* names in the texts of views are to be qualified */
 	guc_level = NewGUCNestLevel();
 	compat_restrict_search_path();
-	foreach(lc, tviews)
-		export_tview(&script, tview_catalog_read(lfirst_oid(lc)));
+	foreach(lc, defs)
+		export_tview(&script,
+					 tview_catalog_require(((TviewDef *) lfirst(lc))->tview));
 	AtEOXact_GUC(false, guc_level);
 	PG_RETURN_TEXT_P(cstring_to_text(script.data));
 }
@@ -57,8 +68,8 @@ pg_tviews_export(PG_FUNCTION_ARGS)
 static int
 compare_levels(const ListCell *a, const ListCell *b)
 {
-	TviewDef   *left = tview_definition_get(lfirst_oid(a));
-	TviewDef   *right = tview_definition_get(lfirst_oid(b));
+	const TviewDef *left = lfirst(a);
+	const TviewDef *right = lfirst(b);
 
 	if (left->level != right->level)
 		return left->level - right->level;

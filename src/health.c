@@ -79,25 +79,25 @@ collect(Findings *findings)
 	ListCell   *lc;
 
 	foreach(lc, tview_catalog_list())
-	{
-		findings->ntviews++;
 		collect_one(findings, lfirst_oid(lc));
-	}
 }
 
 /*
- * Asks one TVIEW.
+ * Asks one TVIEW, unless it has been dropped meanwhile.
  */
 static void
 collect_one(Findings *findings, Oid tview)
 {
 	TviewMeta  *meta = tview_catalog_read(tview);
-	const char *name = get_rel_name(tview) ? tview_names_shown(tview) :
-											 meta->entity;
+	const char *name;
 	char	   *reason;
 	TviewDef   *def;
 	ListCell   *lc;
 
+	if (meta == NULL)
+		return;
+	findings->ntviews++;
+	name = get_rel_name(tview) ? tview_names_shown(tview) : meta->entity;
 	if (get_rel_name(tview) == NULL || get_rel_name(meta->view) == NULL)
 	{
 		findings->broken = lappend(findings->broken,
@@ -109,8 +109,9 @@ collect_one(Findings *findings, Oid tview)
 	def = tview_validate_definition(tview, &reason);
 	if (def == NULL)
 	{
-		findings->broken = lappend(findings->broken,
-								   psprintf("%s: %s.", name, reason));
+		if (reason)
+			findings->broken = lappend(findings->broken,
+									   psprintf("%s: %s.", name, reason));
 		return;
 	}
 	for (int i = 0; i < def->nsources; i++)

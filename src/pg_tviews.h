@@ -257,6 +257,8 @@ extern void tview_catalog_insert(const TviewMeta *meta);
 extern void tview_catalog_update(const TviewMeta *meta);
 extern void tview_catalog_delete(Oid tview);
 extern TviewMeta *tview_catalog_read(Oid tview);	/* NULL if none */
+extern TviewMeta *tview_catalog_require(Oid tview);
+extern void tview_catalog_report_dropped(Oid tview);
 extern Oid	tview_catalog_of_view(Oid view);	/* InvalidOid if none */
 extern Oid	tview_catalog_rule_view(Oid rule);
 extern List *tview_catalog_list(void);	/* OIDs of all TVIEWs */

@@ -77,7 +77,7 @@ change_options(Oid tview, Datum given)
 
 	tview_flush_all();
 	(void) tview_locks_begin(def, NIL, true);
-	meta = tview_catalog_read(tview);
+	meta = tview_catalog_require(tview);
 	meta->options = tview_options_change(meta->options, given);
 	tview_catalog_update(meta);
 	def = tview_definition_require(tview);

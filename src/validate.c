@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -20,6 +21,13 @@
 
 /* How many keys a finding names. */
 #define SHOWN_KEYS "5"
+
+/* A definition that is being looked for. */
+typedef struct Search
+{
+	Oid			tview;
+	TviewDef   *def;
+} Search;
 
 /* One TVIEW that is looked at. */
 typedef struct Validation
@@ -32,7 +40,7 @@ typedef struct Validation
 
 static void validate(ReturnSetInfo *result, Oid tview);
 static bool has_parts(Validation *validation);
-static void build_definition(void *arg);
+static void find_definition(void *arg);
 static void check_triggers(Validation *validation);
 static void check_rows(Validation *validation);
 static void compare_rows(void *arg);
@@ -69,18 +77,18 @@ pg_tviews_validate(PG_FUNCTION_ARGS)
 }
 
 /*
- * The definition of a TVIEW, or NULL and why there is none.
+ * The definition of a TVIEW, which will not be dropped before the transaction
+ * ends; or NULL and why there is none.  Without a reason, it has been dropped
+ * by now.
  */
 TviewDef *
 tview_validate_definition(Oid tview, char **reason)
 {
-	Validation	validation = {0};
-	ErrorData  *failure;
+	Search		search = {tview, NULL};
+	ErrorData  *failure = tview_attempt(find_definition, &search);
 
-	validation.meta = tview_catalog_read(tview);
-	failure = tview_attempt(build_definition, &validation);
 	*reason = failure ? failure->message : NULL;
-	return failure ? NULL : validation.def;
+	return failure ? NULL : search.def;
 }
 
 /*
@@ -94,7 +102,7 @@ validate(ReturnSetInfo *result, Oid tview)
 
 	validation.result = result;
 	validation.meta = tview_catalog_read(tview);
-	if (!has_parts(&validation))
+	if (validation.meta == NULL || !has_parts(&validation))
 		return;
 	if (tview_catalog_is_stale(tview))
 		put_issue(&validation, "stale",
@@ -103,7 +111,8 @@ validate(ReturnSetInfo *result, Oid tview)
 	validation.def = tview_validate_definition(tview, &reason);
 	if (validation.def == NULL)
 	{
-		put_issue(&validation, "cannot be maintained", reason, NULL);
+		if (reason)
+			put_issue(&validation, "cannot be maintained", reason, NULL);
 		return;
 	}
 	check_triggers(&validation);
@@ -132,14 +141,15 @@ has_parts(Validation *validation)
 }
 
 /*
- * Work of an attempt: builds the definition.
+ * Work of an attempt: finds the definition.
  */
 static void
-build_definition(void *arg)
+find_definition(void *arg)
 {
-	Validation *validation = arg;
+	Search	   *search = arg;
 
-	validation->def = tview_definition_get(validation->meta->tview);
+	LockRelationOid(search->tview, AccessShareLock);
+	search->def = tview_definition_get(search->tview);
 }
 
 /*
