@@ -722,6 +722,11 @@ extern List *tview_options_settings(Datum options);
 extern TviewOnError tview_options_on_error(Datum options);
 extern char *tview_options_channel(Datum options, Oid tview);
 
+/* in table_as.c */
+extern bool tview_table_as_is_ours(CreateTableAsStmt *stmt);
+extern void tview_table_as_start(CreateTableAsStmt *stmt);
+extern void tview_table_as_end(CreateTableAsStmt *stmt, List *created);
+
 /* in create.c */
 extern void tview_create_from_text(RangeVar *table, const char *sql,
 								   List *key_columns, Datum options);
