@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"

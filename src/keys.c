@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
-#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"

@@ -6,7 +6,6 @@
 
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 

@@ -9,10 +9,7 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
 
 #include "compat.h"

@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
 #include "commands/defrem.h"
