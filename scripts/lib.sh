@@ -12,6 +12,20 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { printf '%s\n' "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
 
+# within CMD...: what hangs is ended, and fails, after TEST_TIMEOUT seconds, or
+# when TEST_DEADLINE has come, in seconds since 1970.
+within() {
+  local limit=${TEST_TIMEOUT:-900} left
+  if [ -n "${TEST_DEADLINE:-}" ]; then
+    left=$((TEST_DEADLINE - $(date +%s)))
+    if ((left < limit)); then limit=$((left > 1 ? left : 1)); fi
+  fi
+  timeout --foreground --kill-after=20 "$limit" "$@"
+}
+
+# usage FILE: the comment at its top.
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$1"; }
+
 # The newest packaged PostgreSQL with server headers, or the one in PATH.
 # Debian's /usr/bin/pg_config is a wrapper for building clients: last resort.
 find_postgres() {
@@ -46,8 +60,9 @@ install_packages() {
   # a new PostgreSQL package starts a cluster "main" unless told not to
   mkdir -p "$hook"
   echo 'create_main_cluster = false' >"$hook/zz-pg_tviews.conf"
-  { apt-get -q update && DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y -q --no-install-recommends "$@"
+  # a source that is of no use here must not be in the way, nor another apt
+  { apt-get -q update || :; DEBIAN_FRONTEND=noninteractive \
+      apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "$@"
   } >"${TMPDIR:-/tmp}/pg_tviews-apt.log" 2>&1 </dev/null || rc=$?
   rm -f "$hook/zz-pg_tviews.conf"
   rmdir -p --ignore-fail-on-non-empty "$hook" 2>/dev/null || :
@@ -128,7 +143,8 @@ copy_postgres() {
   PG_CONFIG=$1$bin/pg_config
 }
 
-# start_server DIR: a new cluster, reached through the usual PG variables.
+# start_server DIR: a new cluster, reached through the usual PG variables; PRELOAD
+# names libraries for the server alone.
 # max_prepared_transactions is off by default, and two-phase commit is tested.
 start_server() {
   local bin
@@ -145,7 +161,7 @@ fsync = off
 max_prepared_transactions = 20
 log_line_prefix = '%m [%p] %a '
 CONF
-  pg_ctl -l "$1/log" -w -t 60 start >/dev/null || { tail -n 15 "$1/log" >&2; return 1; }
+  env ${PRELOAD:+LD_PRELOAD="$PRELOAD"} pg_ctl -l "$1/log" -w -t 60 start >/dev/null || { tail -n 15 "$1/log" >&2; return 1; }
 }
 
 stop_server() {
