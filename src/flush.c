@@ -289,7 +289,8 @@ may_read_tviews(PlannedStmt *plan)
 /*
  * True for the functions that tell what is pending, which a flush would keep
  * them from doing; those of 0.1, and what they call, too.  A plan knows
- * functions by the hash of their OIDs.
+ * functions by the hash of their OIDs; as every query asks, theirs are looked
+ * up again only when something may have changed.
  */
 static bool
 is_queue_function(const PlanInvalItem *item)
@@ -300,15 +301,27 @@ is_queue_function(const PlanInvalItem *item)
 		"pg_tviews_queue_stats",
 		"pg_tviews_refresh_stats",
 	};
+	static uint32 hashes[lengthof(names)];
+	static int	nhashes = 0;
+	static uint64 generation = 0;	/* that they are of */
 
-	for (int i = 0; i < lengthof(names); i++)
+	if (generation != tview_definition_generation())
 	{
-		Oid			function = tview_catalog_find_function(names[i], 0, NULL);
+		generation = tview_definition_generation();
+		nhashes = 0;
+		for (int i = 0; i < lengthof(names); i++)
+		{
+			Oid			function;
 
-		Datum		key = ObjectIdGetDatum(function);
-
-		if (OidIsValid(function) &&
-			item->hashValue == GetSysCacheHashValue1(PROCOID, key))
+			function = tview_catalog_find_function(names[i], 0, NULL);
+			if (OidIsValid(function))
+				hashes[nhashes++] =
+					GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(function));
+		}
+	}
+	for (int i = 0; i < nhashes; i++)
+	{
+		if (item->hashValue == hashes[i])
 			return true;
 	}
 	return false;
@@ -360,16 +373,25 @@ advance_snapshot(QueryDesc *query)
 static CommandId
 flushed_since(CommandId curcid)
 {
-	for (int i = list_length(ranges) - 1; i >= 0; i--)
-	{
-		FlushRange *range = list_nth(ranges, i);
+	int			low = 0;
+	int			high = list_length(ranges);
+	FlushRange *range;
 
+	/* they come in order: find the first that ends later */
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		range = list_nth(ranges, middle);
 		if (range->end <= curcid)
-			break;
-		if (range->start <= curcid)
-			return range->end;
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return InvalidCommandId;
+	if (low == list_length(ranges))
+		return InvalidCommandId;
+	range = list_nth(ranges, low);
+	return range->start <= curcid ? range->end : InvalidCommandId;
 }
 
 /*

@@ -52,7 +52,7 @@ static TviewPending *create_pending(const TviewDef *def,
 static void put_back(TviewPending *pending);
 static void absorb(TviewPending *into, TviewPending *from);
 static void put_aside(TviewPending *pending);
-static void merge_flushed(void);
+static void merge_flushed(int nest_level);
 static void queue_xact_callback(XactEvent event, void *arg);
 static void queue_subxact_callback(SubXactEvent event,
 								   SubTransactionId my_subid,
@@ -323,7 +323,7 @@ tview_queue_release(List *taken)
 	ListCell   *lc;
 
 	if (GetCurrentTransactionNestLevel() > 1)
-		merge_flushed();
+		merge_flushed(GetCurrentTransactionNestLevel());
 	else
 	{
 		foreach(lc, taken)
@@ -399,29 +399,36 @@ absorb(TviewPending *into, TviewPending *from)
 }
 
 /*
- * Merges what has been put aside for the same source and nest level, lest a
- * loop inside a savepoint pile it up.
+ * Merges what has been put aside for the same source at a nest level, the
+ * innermost that there is, lest a loop inside a savepoint pile it up.  The
+ * list is in the order of levels.
  */
 static void
-merge_flushed(void)
+merge_flushed(int nest_level)
 {
-	ListCell   *lc;
+	int			first = list_length(flushed);
 
-	foreach(lc, flushed)
+	for (; first > 0; first--)
 	{
-		Flushed    *entry = lfirst(lc);
+		Flushed    *entry = list_nth(flushed, first - 1);
 
-		for (int i = 0; i < foreach_current_index(lc); i++)
+		if (entry->nest_level != nest_level)
+			break;
+	}
+	for (int i = list_length(flushed) - 1; i > first; i--)
+	{
+		Flushed    *entry = list_nth(flushed, i);
+
+		for (int j = first; j < i; j++)
 		{
-			Flushed    *other = list_nth(flushed, i);
+			Flushed    *other = list_nth(flushed, j);
 
-			if (other->nest_level != entry->nest_level ||
-				other->pending->tview != entry->pending->tview ||
+			if (other->pending->tview != entry->pending->tview ||
 				other->pending->source != entry->pending->source)
 				continue;
 			absorb(other->pending, entry->pending);
 			pfree(entry);
-			flushed = foreach_delete_current(flushed, lc);
+			flushed = list_delete_nth_cell(flushed, i);
 			break;
 		}
 	}
@@ -493,7 +500,7 @@ release_flushed(int nest_level)
 		MemoryContextDelete(entry->pending->context);
 		flushed = foreach_delete_current(flushed, lc);
 	}
-	merge_flushed();
+	merge_flushed(nest_level - 1);
 }
 
 /*
