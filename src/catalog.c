@@ -253,24 +253,14 @@ tview_catalog_insert(const TviewMeta *meta)
 void
 tview_catalog_update(const TviewMeta *meta)
 {
-	Relation	relation = open_meta(RowExclusiveLock);
-	int			natts = RelationGetDescr(relation)->natts;
-	Datum	   *values = palloc0(sizeof(Datum) * natts);
-	bool	   *nulls = palloc0(sizeof(bool) * natts);
-	bool	   *replaces = palloc0(sizeof(bool) * natts);
-	SysScanDesc scan;
-	HeapTuple	tuple = find_row(relation, meta->tview, &scan);
+	AttrNumber	attnums[Anum_tview_options];
+	Datum		values[Anum_tview_options];
+	bool		nulls[Anum_tview_options] = {false};
 
-	if (!HeapTupleIsValid(tuple))
-		tview_internal_error("no row in %s for relation %u", META_TABLE, meta->tview);
+	for (int i = 0; i < lengthof(attnums); i++)
+		attnums[i] = i + 1;
 	fill_values(meta, values);
-	for (int i = 0; i < Anum_tview_options; i++)
-		replaces[i] = true;
-	tuple = heap_modify_tuple(tuple, RelationGetDescr(relation), values, nulls,
-							  replaces);
-	CatalogTupleUpdate(relation, &tuple->t_self, tuple);
-	systable_endscan(scan);
-	table_close(relation, NoLock);
+	set_columns(meta->tview, attnums, values, nulls, lengthof(attnums));
 	tview_definition_forget(meta->tview);
 }
 
@@ -519,7 +509,7 @@ tview_catalog_row_successor(Relation meta, HeapTuple tuple)
 static SysScanDesc
 begin_scan(Relation meta, AttrNumber attnum, Oid value)
 {
-	static ScanKeyData key;
+	ScanKeyData key;
 
 	ScanKeyInit(&key, attnum, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(value));
@@ -704,6 +694,7 @@ collect_ancestors(Oid relid, List **relids)
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
+	check_stack_depth();
 	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(relid));
 	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL,

@@ -74,7 +74,7 @@ static void free_doomed(XactEvent event, void *arg);
 static void forget_aborted(SubXactEvent event, SubTransactionId my_subid,
 						   SubTransactionId parent_subid, void *arg);
 static void fill_columns(TviewDef *def, Relation view, Relation tview);
-static void fill_key(TviewDef *def, const TviewMeta *meta, Relation tview);
+static void fill_key(TviewDef *def, const TviewMeta *meta);
 static void check_key_type(TviewDef *def, AttrNumber attnum);
 static void fill_key_index(TviewDef *def, Relation tview);
 static bool index_fits(TviewDef *def, Relation index);
@@ -452,7 +452,7 @@ tview_definition_build(const TviewMeta *meta, bool has_index)
 	def->on_error = tview_options_on_error(meta->options);
 	def->channel = tview_options_channel(meta->options, meta->tview);
 	fill_columns(def, view, tview);
-	fill_key(def, meta, tview);
+	fill_key(def, meta);
 	if (has_index)
 		fill_key_index(def, tview);
 
@@ -519,7 +519,7 @@ fill_columns(TviewDef *def, Relation view, Relation tview)
  * Finds the key's columns in the view.
  */
 static void
-fill_key(TviewDef *def, const TviewMeta *meta, Relation tview)
+fill_key(TviewDef *def, const TviewMeta *meta)
 {
 	ListCell   *lc;
 

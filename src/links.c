@@ -65,7 +65,7 @@ static TviewLink *add_link(TviewAnalysis *analysis, TviewLevel *level,
 						   JoinExpr *join, Node *cond, List *crossings);
 static void fold_functions(TviewAnalysis *analysis, TviewLink *link);
 static bool collect_vars_walker(Node *node, CollectContext *context);
-static bool is_equality(Node *cond, Relids vertices);
+static bool is_equality(Node *cond);
 static bool is_under(TviewVertex *vertex, TviewLevel *level, JoinExpr *join);
 static bool is_present(TviewLink *link, TviewVertex *from);
 static bool has_row_of_nothing(TviewLevel *level);
@@ -352,7 +352,7 @@ add_link(TviewAnalysis *analysis, TviewLevel *level, JoinExpr *join,
 	link->join = join;
 	link->crossings = crossings;
 	link->strict = find_nonnullable_rels(cond);
-	link->is_equality = is_equality(cond, link->vertices);
+	link->is_equality = is_equality(cond);
 	fold_functions(analysis, link);
 	if (bms_num_members(link->vertices) < 2)
 		return NULL;
@@ -414,7 +414,7 @@ tview_links_vertices(Node *expr)
  * that an index or a hash table can answer.
  */
 static bool
-is_equality(Node *cond, Relids vertices)
+is_equality(Node *cond)
 {
 	OpExpr	   *op = (OpExpr *) cond;
 	Node	   *left;

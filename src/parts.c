@@ -367,7 +367,7 @@ mark_level_walker(Node *node, PartContext *context)
 			return false;
 		}
 	}
-	elog(ERROR, "could not find the level of a sublink");
+	tview_internal_error("could not find the level of a sublink");
 }
 
 /*

@@ -39,8 +39,8 @@ static Tuplestorestate *read_rows(TviewPlan **plans, const char *columns,
 								  TviewKeys *scope, TviewProgress *progress);
 static int	size_of(TviewKeys *scope);
 static bool has_arrays(TviewKeys *scope);
-static void run_one_by_one(TviewDef *def, TviewPlan **plans, char *sql,
-						   TviewKeys *scope, DestReceiver *receiver);
+static void run_one_by_one(TviewPlan **plans, char *sql, TviewKeys *scope,
+						   DestReceiver *receiver);
 static TviewPlan *prepare(TviewPlan **plan, const char *sql, int size,
 						  TviewKeys *scope);
 static char *read_sql(const char *columns, const char *from,
@@ -99,8 +99,8 @@ read_rows(TviewPlan **plans, const char *columns, const char *from,
 
 	if (size != SIZE_ALL && size != SIZE_ONE && !has_arrays(scope))
 	{
-		run_one_by_one(def, plans, read_sql(columns, from, def, SIZE_ONE),
-					   scope, receiver);
+		run_one_by_one(plans, read_sql(columns, from, def, SIZE_ONE), scope,
+					   receiver);
 		receiver->rDestroy(receiver);
 		return rows;
 	}
@@ -183,7 +183,7 @@ has_arrays(TviewKeys *scope)
  * Runs the plan for one scope value for each of them.
  */
 static void
-run_one_by_one(TviewDef *def, TviewPlan **plans, char *sql, TviewKeys *scope,
+run_one_by_one(TviewPlan **plans, char *sql, TviewKeys *scope,
 			   DestReceiver *receiver)
 {
 	TviewPlan  *plan = prepare(&plans[SIZE_ONE], sql, SIZE_ONE, scope);

@@ -61,7 +61,7 @@ static bool may_operator_fail(OpExpr *op);
 static List *drop_last_steps(List *steps, List **exprs);
 static List *equal_exprs(TviewStep *step, List *exprs);
 static Node *equal_expr(TviewStep *step, Node *expr);
-static bool belongs_to(TviewStep *step, Node *expr, TviewVertex *vertex);
+static bool belongs_to(Node *expr, TviewVertex *vertex);
 static int *direct_columns(TviewVertex *source, List *exprs);
 static void build_query(Builder *builder, TviewVertex *source, List *steps,
 						List *exprs);
@@ -231,7 +231,7 @@ equal_expr(TviewStep *step, Node *expr)
 
 			if (equal(reached, expr) && tview_links_agrees(op, expr) &&
 				exprType(before) == exprType(expr) &&
-				belongs_to(step, before, step->from))
+				belongs_to(before, step->from))
 				return before;
 		}
 	}
@@ -242,7 +242,7 @@ equal_expr(TviewStep *step, Node *expr)
  * True for an expression over a vertex's own columns.
  */
 static bool
-belongs_to(TviewStep *step, Node *expr, TviewVertex *vertex)
+belongs_to(Node *expr, TviewVertex *vertex)
 {
 	return bms_equal(tview_links_vertices(expr),
 					 bms_make_singleton(vertex->number));

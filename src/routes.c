@@ -84,8 +84,8 @@ static List *steps_along(Way *ways, TviewVertex *vertex);
 static TviewVertex *last_vertex(TviewVertex *vertex, List *steps);
 static bool is_blocked(List *crossings, TviewVertex *vertex);
 static bool is_inexact(Search *search, TviewVertex *vertex);
-static bool is_covered(Search *search, TviewVertex *vertex, List *steps,
-					   TviewLevel *level, List *partition);
+static bool is_covered(Search *search, List *steps, TviewLevel *level,
+					   List *partition);
 static bool covers(List *crossings, TviewLevel *level, List *partition);
 static bool hop(Search *search, TviewVertex *vertex, List *prefix,
 				TviewLevel *level, List *partition);
@@ -102,8 +102,8 @@ static Node *same_value(SortGroupClause *clause, Node *expr, bool or_null);
 static Node *both_null(Node *expr);
 static void emit(Search *search, List *steps, TviewVertex *anchor);
 static List *scope_exprs(Search *search, TviewVertex *anchor);
-static void mark_full(TviewDef *def, TviewSource *source,
-					  const char *reason, const char *hint);
+static void mark_full(TviewSource *source, const char *reason,
+					  const char *hint);
 static void explain_full(Search *search, TviewSource *source,
 						 TviewVertex *vertex);
 
@@ -131,7 +131,7 @@ tview_routes_find(TviewDef *def, Query *query)
 	if (!tview_scope_choose(analysis, def))
 	{
 		for (int i = 0; i < def->nsources; i++)
-			mark_full(def, &def->sources[i],
+			mark_full(&def->sources[i],
 					  "No column of the key comes from a single row of a table.",
 					  "Choose a key that is a column of one of the tables.");
 		return;
@@ -141,7 +141,7 @@ tview_routes_find(TviewDef *def, Query *query)
 		if (++nvariants > TVIEW_MAX_VARIANTS)
 		{
 			for (int i = 0; i < def->nsources; i++)
-				mark_full(def, &def->sources[i],
+				mark_full(&def->sources[i],
 						  "The query combines too many set operations.",
 						  "Make a TVIEW of each part, and combine those.");
 			break;
@@ -370,7 +370,7 @@ enumerate(Search *search, TviewVertex *vertex, List *prefix,
 
 		foreach(lc, level->partitions)
 		{
-			if (!is_covered(search, vertex, steps, level, lfirst(lc)) &&
+			if (!is_covered(search, steps, level, lfirst(lc)) &&
 				!hop(search, vertex, prefix, level, lfirst(lc)))
 				return false;
 		}
@@ -456,8 +456,7 @@ is_inexact(Search *search, TviewVertex *vertex)
  * the partition agree.
  */
 static bool
-is_covered(Search *search, TviewVertex *vertex, List *steps,
-		   TviewLevel *level, List *partition)
+is_covered(Search *search, List *steps, TviewLevel *level, List *partition)
 {
 	ListCell   *lc;
 
@@ -748,8 +747,7 @@ scope_exprs(Search *search, TviewVertex *anchor)
  * Gives a source the strategy "full".
  */
 static void
-mark_full(TviewDef *def, TviewSource *source, const char *reason,
-		  const char *hint)
+mark_full(TviewSource *source, const char *reason, const char *hint)
 {
 	source->strategy = TVIEW_FULL;
 	source->routes = NIL;
@@ -786,5 +784,5 @@ explain_full(Search *search, TviewSource *source, TviewVertex *vertex)
 			break;
 		}
 	}
-	mark_full(search->def, source, reason, hint);
+	mark_full(source, reason, hint);
 }
