@@ -343,7 +343,7 @@ tview_alter_refresh_parents(void)
 
 		/* a restore may be taking the TVIEW itself apart */
 		if (tview_restore_is_active() &&
-			!tview_triggers_has_guard(lfirst_oid(lc)))
+			!tview_triggers_has_guard(lfirst_oid(lc), true))
 			continue;
 		def = tview_definition_get(lfirst_oid(lc));
 		if (def != NULL && reads_children(def))

@@ -76,7 +76,7 @@ repair_tview(Oid tview)
 	for (int i = 0; i < def->nsources; i++)
 		problems = list_concat(problems,
 							   tview_triggers_problems(def->sources[i].relid));
-	if (problems == NIL && tview_triggers_has_guard(tview))
+	if (problems == NIL && tview_triggers_has_guard(tview, true))
 	{
 		ereport(NOTICE,
 				(errmsg("table \"%s\" is a TVIEW already",

@@ -96,6 +96,17 @@ begin(FunctionCallInfo fcinfo, bits32 flags, int ncolumns)
 }
 
 /*
+ * What a strategy is called.
+ */
+const char *
+tview_explain_strategy(TviewStrategy strategy)
+{
+	static const char *const names[] = {"direct", "route", "full"};
+
+	return names[strategy];
+}
+
+/*
  * A source as the query calls it.
  */
 char *
@@ -138,7 +149,7 @@ put_source(ReturnSetInfo *result, const TviewDef *def,
 	columns[0] = tview_explain_source(source);
 	if (source->strategy == TVIEW_FULL)
 	{
-		columns[1] = "full";
+		columns[1] = tview_explain_strategy(TVIEW_FULL);
 		columns[2] = source->full_reason;
 		columns[5] = source->full_hint;
 		put_row(result, columns);
@@ -149,7 +160,7 @@ put_source(ReturnSetInfo *result, const TviewDef *def,
 		TviewRoute *route = lfirst(lc);
 		bool		is_direct = route->strategy == TVIEW_DIRECT;
 
-		columns[1] = is_direct ? "direct" : "route";
+		columns[1] = tview_explain_strategy(route->strategy);
 		columns[2] = tview_explain_route(def, source, route);
 		columns[3] = is_direct ? "direct" : route->words;
 		columns[4] = hops_text(route);
@@ -236,12 +247,11 @@ static void
 put_source_lines(ReturnSetInfo *result, const TviewDef *def,
 				 const TviewSource *source)
 {
+	static const char *const titles[] = {"Direct", "Route", "Full Refresh"};
 	ListCell   *lc;
 	ListCell   *hop;
 
-	put_line(result, 2, psprintf("->  %s: %s  %s", tview_explain_source(source), source->strategy == TVIEW_FULL ? "Full Refresh" : source->strategy == TVIEW_DIRECT ? "Direct" :
-																																									  "Route",
-								 rows_text(source->relid)));
+	put_line(result, 2, psprintf("->  %s: %s  %s", tview_explain_source(source), titles[source->strategy], rows_text(source->relid)));
 	if (source->strategy == TVIEW_FULL)
 	{
 		put_line(result, 8, psprintf("Reason: %s", source->full_reason));

@@ -55,8 +55,6 @@ typedef struct Graph
 	List	   *edges;			/* of GraphEdge */
 } Graph;
 
-static const char *const strategy_names[] = {"direct", "route", "full"};
-
 static void build_graph(Graph *graph);
 static int	compare_names(const ListCell *a, const ListCell *b);
 static GraphNode *get_node(Graph *graph, Oid relid);
@@ -312,7 +310,8 @@ draw_mermaid(const Graph *graph)
 
 		appendStringInfo(&out, "  n%d %s|%s| n%d\n", edge->from->number,
 						 edge->strategy == TVIEW_FULL ? "-.->" : "-->",
-						 strategy_names[edge->strategy], edge->to->number);
+						 tview_explain_strategy(edge->strategy),
+						 edge->to->number);
 	}
 	return out.data;
 }
@@ -342,7 +341,7 @@ draw_dot(const Graph *graph)
 
 		appendStringInfo(&out, "  n%d -> n%d [label=\"%s\"%s];\n",
 						 edge->from->number, edge->to->number,
-						 strategy_names[edge->strategy],
+						 tview_explain_strategy(edge->strategy),
 						 edge->strategy == TVIEW_FULL ? ", style=dashed" : "");
 	}
 	appendStringInfoString(&out, "}\n");
@@ -432,7 +431,7 @@ draw_svg_edge(StringInfo out, const GraphEdge *edge)
 					 x1, y1, middle, y1, middle, y2, x2, y2,
 					 colors[edge->strategy],
 					 edge->strategy == TVIEW_FULL ? " stroke-dasharray=\"6 4\"" : "",
-					 strategy_names[edge->strategy]);
+					 tview_explain_strategy(edge->strategy));
 }
 
 /*

@@ -775,7 +775,7 @@ extern void tview_triggers_add_guard(Oid tview);
 extern void tview_triggers_remove_unneeded(void);
 extern void tview_triggers_lock_dropped(List *tviews);
 extern List *tview_triggers_problems(Oid relid);	/* of C strings */
-extern bool tview_triggers_has_guard(Oid tview);
+extern bool tview_triggers_has_guard(Oid tview, bool enabled_only);
 extern bool tview_triggers_is_own(Oid function);
 extern void tview_triggers_check_drop(Oid relid, const char *name);
 extern Oid	tview_triggers_table(Oid trigger);
@@ -804,6 +804,7 @@ extern ErrorData *tview_attempt_trial(void (*work)(void *arg), void *arg);
 extern bool tview_attempt_is_passing(int sqlerrcode);
 
 /* in explain.c */
+extern const char *tview_explain_strategy(TviewStrategy strategy);
 extern char *tview_explain_source(const TviewSource *source);
 extern char *tview_explain_route(const TviewDef *def,
 								 const TviewSource *source,

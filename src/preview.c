@@ -254,9 +254,7 @@ put_source(StringInfo json, const TviewDef *def, const TviewSource *source)
 	initStringInfo(&members);
 	put_string(&members, "source", tview_explain_source(source));
 	put_string(&members, "strategy",
-			   source->strategy == TVIEW_FULL	? "full" :
-			   source->strategy == TVIEW_DIRECT ? "direct" :
-												  "route");
+			   tview_explain_strategy(source->strategy));
 	put_string(&members, "path", tview_advice_way(source));
 	foreach(lc, source->routes)
 		routes = lappend(routes, tview_explain_route(def, source, lfirst(lc)));

@@ -64,7 +64,6 @@ static void refresh_whole(void *arg);
 static bool has_rows(const char *name);
 static void begin_rows(Oid tview);
 static List *own_triggers(Relation rel, const char *name);
-static bool has_guard(Oid relid, bool enabled_only);
 static List *key_of(Oid tview, Oid view);
 static void touch_self(Oid tview);
 static void refresh_constants(Oid tview);
@@ -162,7 +161,7 @@ tview_restore_lack_triggers(Oid relid)
 	{
 		LockRelationOid(tview_catalog_relid(), ShareRowExclusiveLock);
 		if (tview_catalog_read(lfirst_oid(lc)) != NULL &&
-			has_guard(lfirst_oid(lc), false) &&
+			tview_triggers_has_guard(lfirst_oid(lc), false) &&
 			!tview_catalog_is_stale(lfirst_oid(lc)))
 			tview_catalog_set_stale(lfirst_oid(lc), LACKS_TRIGGERS);
 	}
@@ -191,7 +190,8 @@ register_table(Oid tview)
 	char	   *entity = tview_names_entity(get_rel_name(tview));
 	TviewMeta	meta = {0};
 
-	if (!has_guard(tview, false) || tview_catalog_read(tview) != NULL)
+	if (!tview_triggers_has_guard(tview, false) ||
+		tview_catalog_read(tview) != NULL)
 		return;
 	meta.tview = tview;
 	meta.entity = entity;
@@ -244,7 +244,8 @@ check_rows(Oid relid)
 	RowsCheck	check = {.tview = relid};
 	bool		is_marked = is_stale_for(relid, LACKS_ROWS);
 
-	if (tview_catalog_read(relid) == NULL || !has_guard(relid, false) ||
+	if (tview_catalog_read(relid) == NULL ||
+		!tview_triggers_has_guard(relid, false) ||
 		(tview_catalog_is_stale(relid) && !is_marked) ||
 		has_rows(tview_names_qualified(relid)))
 		return;
@@ -341,7 +342,8 @@ catch_up(Oid tview)
 {
 	ErrorData  *failure;
 
-	if (!is_stale_for(tview, LACKS_TRIGGERS) || !has_guard(tview, false))
+	if (!is_stale_for(tview, LACKS_TRIGGERS) ||
+		!tview_triggers_has_guard(tview, false))
 		return;
 	failure = tview_attempt(refresh_whole, &tview);
 	if (failure)
@@ -513,28 +515,6 @@ own_triggers(Relation rel, const char *name)
 }
 
 /*
- * Whether a table has the trigger that guards a TVIEW.
- */
-static bool
-has_guard(Oid relid, bool enabled_only)
-{
-	Oid			guard = tview_catalog_function("pg_tviews_guard", 0, NULL);
-	Relation	rel = table_open(relid, AccessShareLock);
-	TriggerDesc *desc = rel->trigdesc;
-	bool		found = false;
-
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-	{
-		if (desc->triggers[i].tgfoid == guard &&
-			(!enabled_only ||
-			 desc->triggers[i].tgenabled != TRIGGER_DISABLED))
-			found = true;
-	}
-	table_close(rel, NoLock);
-	return found;
-}
-
-/*
  * The key columns of a table that was a TVIEW: pk_x if that is unique, as it
  * is by convention, or else the primary key.  NIL if the view lacks them.
  */
@@ -599,7 +579,7 @@ touch_readers(Oid relid)
 		{
 			/* until we are done, nobody begins to load */
 			LockRelationOid(lfirst_oid(lc), RowExclusiveLock);
-			if (!has_guard(lfirst_oid(lc), true))
+			if (!tview_triggers_has_guard(lfirst_oid(lc), true))
 				continue;
 		}
 		for (int i = 0; def != NULL && i < def->nsources; i++)

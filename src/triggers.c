@@ -328,11 +328,11 @@ tview_triggers_problems(Oid relid)
 }
 
 /*
- * Whether the trigger that refuses direct changes of a TVIEW is there and
- * enabled.
+ * Whether a table has the trigger that refuses direct changes of a TVIEW, and
+ * with enabled_only has it enabled.
  */
 bool
-tview_triggers_has_guard(Oid tview)
+tview_triggers_has_guard(Oid tview, bool enabled_only)
 {
 	Oid			guard = tview_catalog_function("pg_tviews_guard", 0, NULL);
 	Relation	rel = table_open(tview, AccessShareLock);
@@ -342,7 +342,8 @@ tview_triggers_has_guard(Oid tview)
 	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
 		if (desc->triggers[i].tgfoid == guard &&
-			desc->triggers[i].tgenabled != TRIGGER_DISABLED)
+			(!enabled_only ||
+			 desc->triggers[i].tgenabled != TRIGGER_DISABLED))
 			found = true;
 	}
 	table_close(rel, NoLock);

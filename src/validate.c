@@ -172,7 +172,7 @@ check_triggers(Validation *validation)
 			put_issue(validation, "trigger", lfirst(lc),
 					  "Enable it with ALTER TABLE ... ENABLE ALWAYS TRIGGER, or have it made by pg_tviews_convert_existing_table(); then call pg_tviews_refresh().");
 	}
-	if (!tview_triggers_has_guard(def->tview))
+	if (!tview_triggers_has_guard(def->tview, true))
 		put_issue(validation, "trigger",
 				  psprintf("%s has no enabled trigger that refuses direct changes.",
 						   def->name),
