@@ -341,6 +341,8 @@ is_queue_function(const PlanInvalItem *item)
  * The snapshot may be shared with a query further up that is running, so it is
  * replaced, not changed.  The active snapshot thus stays the old one, and that
  * is what parallel workers would get: the query does without.
+ *
+ * XXX From 18 on, an assertion in ExecutorStart wants the two to be the same.
  */
 static void
 advance_snapshot(QueryDesc *query)
