@@ -244,4 +244,18 @@ compat_local_backend(int number)
 #endif
 }
 
+/*
+ * Parameters and arguments of an ExecutorRun hook: 18 took the last one away
+ * (commit 3eea7a0c97e).
+ */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_RUN_PARAMS QueryDesc *query, ScanDirection direction, \
+						  uint64 count
+#define COMPAT_RUN_ARGS query, direction, count
+#else
+#define COMPAT_RUN_PARAMS QueryDesc *query, ScanDirection direction, \
+						  uint64 count, bool run_once
+#define COMPAT_RUN_ARGS query, direction, count, run_once
+#endif
+
 #endif /* TVIEWS_COMPAT_H */

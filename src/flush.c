@@ -67,10 +67,13 @@ static List *ranges = NIL;		/* of FlushRange, in TopTransactionContext */
 
 /* Saved hooks */
 static ExecutorStart_hook_type next_executor_start = NULL;
+static ExecutorRun_hook_type next_executor_run = NULL;
 static ProcessUtility_hook_type next_process_utility = NULL;
 
 static void flush_at_commit(XactEvent event, void *arg);
 static void flush_before_query(QueryDesc *query, int eflags);
+static void run_query(COMPAT_RUN_PARAMS);
+static bool activate_snapshot(QueryDesc *query);
 static bool may_read_tviews(PlannedStmt *plan);
 static bool is_queue_function(const PlanInvalItem *item);
 static void advance_snapshot(QueryDesc *query);
@@ -115,6 +118,8 @@ tview_flush_install_hooks(void)
 {
 	next_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = flush_before_query;
+	next_executor_run = ExecutorRun_hook;
+	ExecutorRun_hook = run_query;
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = flush_before_utility;
 	RegisterXactCallback(flush_at_commit, NULL);
@@ -247,6 +252,8 @@ flush_at_commit(XactEvent event, void *arg)
 static void
 flush_before_query(QueryDesc *query, int eflags)
 {
+	bool		pushed;
+
 	if (query->operation == CMD_MERGE || query->plannedstmt->hasModifyingCTE)
 		tview_capture_start(query->plannedstmt);
 	if ((!tview_queue_is_empty() || ranges != NIL) && !is_active &&
@@ -256,10 +263,43 @@ flush_before_query(QueryDesc *query, int eflags)
 		tview_flush_all();
 		advance_snapshot(query);
 	}
+	pushed = activate_snapshot(query);
 	if (next_executor_start)
 		next_executor_start(query, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
+	if (pushed)
+		PopActiveSnapshot();
+}
+
+/*
+ * ExecutorRun hook: lets a query whose snapshot has been replaced run with it.
+ */
+static void
+run_query(COMPAT_RUN_PARAMS)
+{
+	bool		pushed = activate_snapshot(query);
+
+	if (next_executor_run)
+		next_executor_run(COMPAT_RUN_ARGS);
+	else
+		standard_ExecutorRun(COMPAT_RUN_ARGS);
+	if (pushed)
+		PopActiveSnapshot();
+}
+
+/*
+ * Makes a query's snapshot the active one, for the functions that it calls and
+ * for its parallel workers; true if it was not, as after advance_snapshot.
+ */
+static bool
+activate_snapshot(QueryDesc *query)
+{
+	if (ranges == NIL || query->snapshot == InvalidSnapshot ||
+		!ActiveSnapshotSet() || GetActiveSnapshot() == query->snapshot)
+		return false;
+	PushActiveSnapshot(query->snapshot);
+	return true;
 }
 
 /*
@@ -339,10 +379,7 @@ is_queue_function(const PlanInvalItem *item)
  * levels see snapshots.c.
  *
  * The snapshot may be shared with a query further up that is running, so it is
- * replaced, not changed.  The active snapshot thus stays the old one, and that
- * is what parallel workers would get: the query does without.
- *
- * XXX From 18 on, an assertion in ExecutorStart wants the two to be the same.
+ * replaced, not changed; see activate_snapshot.
  */
 static void
 advance_snapshot(QueryDesc *query)
@@ -358,14 +395,6 @@ advance_snapshot(QueryDesc *query)
 	query->snapshot = RegisterSnapshot(GetActiveSnapshot());
 	PopActiveSnapshot();
 	UnregisterSnapshot(old);
-	if (query->plannedstmt->parallelModeNeeded)
-	{
-		PlannedStmt *plan = palloc(sizeof(PlannedStmt));
-
-		*plan = *query->plannedstmt;
-		plan->parallelModeNeeded = false;
-		query->plannedstmt = plan;
-	}
 }
 
 /*

@@ -46,9 +46,21 @@ BEGIN
 END $$;
 SELECT is_parallel($$SELECT count(*) FROM tv_post WHERE name = 'x'$$);
 
+-- and has workers, though a flush gives the query another snapshot
+CREATE FUNCTION has_workers(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE plan json;
+BEGIN
+  EXECUTE 'EXPLAIN (ANALYZE, FORMAT json) ' || query INTO plan;
+  RETURN plan::text ~ '"Workers Launched": [1-9]';
+END $$;
+
 BEGIN;
 UPDATE tb_user SET name = 'x' WHERE pk_user = 2;
+SELECT has_workers($$SELECT count(*) FROM tv_post WHERE name = 'x'$$);
 SELECT count(*) FROM tv_post WHERE name = 'x';
+UPDATE tb_user SET name = 'w' WHERE pk_user = 2;
+SELECT count(*) FROM tv_post WHERE name = 'w';
+UPDATE tb_user SET name = 'x' WHERE pk_user = 2;
 DELETE FROM tb_post WHERE pk_post % 2 = 0;
 SELECT count(*), max(safe(name)) FROM tv_post WHERE name = 'x';
 UPDATE tb_user SET name = 'y' WHERE pk_user = 2;
