@@ -34,7 +34,7 @@ DO $$
 BEGIN
   FOR i IN 0 .. 9 LOOP
     PERFORM change('t', format('repeat(%L, (pk_document * 5 + %s) %% 11)', 'xé', i));
-    PERFORM change('n', format('(pk_document * 1000.125) ^ %s', i));
+    PERFORM change('n', format('round((pk_document * 1000.125) ^ %s, 2)', i));
     PERFORM change('b', format('nullif(pk_document %% 2 = %s %% 2, pk_document = 3)', i));
     PERFORM change('j', format('jsonb_build_object(repeat(%L, %s), pk_document, %L, jsonb_build_array(t, n, b))', 'y', i, 'z'));
     PERFORM change('j', format('nullif(to_jsonb(pk_document * %s), %L)', i, 2 * i));

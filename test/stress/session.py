@@ -21,6 +21,12 @@ PATIENCE = "60s"                         # who waits longer hangs
 READER_PATIENCE = "20s"
 
 
+def is_own_fault(error):
+    """Did the statement fail by itself, as what is random may, without us or others?"""
+    code = error.pgcode or ""
+    return (code[:2] in OWN_FAULT or code in OWN_CODES) and not from_engine(error)
+
+
 class Worker:
     """A connection and a log of what it did."""
 
@@ -127,7 +133,7 @@ class Client(Worker):
         if code in RETRY and not strict:
             return True
         self.rollback()
-        if (code[:2] in OWN_FAULT or code in OWN_CODES) and not from_engine(error):
+        if is_own_fault(error):
             return False
         if code == "57014":              # hangs: who holds what?
             self.note("hangs")
@@ -285,7 +291,7 @@ class Mason(Worker):
                 self.rollback()
                 if error.pgcode in RETRY:
                     continue
-                if len(statements) == 1 or error.pgcode[:2] not in OWN_FAULT or from_engine(error):
+                if len(statements) == 1 or not is_own_fault(error):
                     self.fail(error, sql)
                 return False
         return False
