@@ -23,6 +23,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -319,19 +320,23 @@ is_stale_for(Oid relid, const char *reason)
 }
 
 /*
- * Work of an attempt: asks a TVIEW's view for rows.
+ * Work of an attempt: asks a TVIEW's view for rows.  It has no definition yet
+ * where a parallel restore makes its key, or that of another TVIEW, later.
  */
 static void
 look_for_rows(void *arg)
 {
 	RowsCheck  *check = arg;
-	TviewDef   *def = tview_definition_get(check->tview);
+	TviewMeta  *meta = tview_catalog_read(check->tview);
+	Relation	view = relation_open(meta->view, AccessShareLock);
 	TviewIdentity identity;
 
-	tview_plan_become_owner(&identity, def->owner,
-							SECURITY_RESTRICTED_OPERATION, def->settings);
-	check->lacks_rows = has_rows(def->view_name);
+	tview_plan_become_owner(&identity, view->rd_rel->relowner,
+							SECURITY_RESTRICTED_OPERATION,
+							tview_options_settings(meta->options));
+	check->lacks_rows = has_rows(tview_names_qualified(meta->view));
 	tview_plan_leave_owner(&identity);
+	relation_close(view, NoLock);
 }
 
 /*
