@@ -144,25 +144,39 @@ tview_analyze_is_inside(TviewLevel *level, TviewLevel *ancestor)
 }
 
 /*
- * Turns to the next combination of branches of set operations; false when
- * all have been looked at.
+ * Turns to the next combination of branches of set operations; false, and back
+ * at the first one, when all have been looked at.
  */
 bool
 tview_analyze_next_variant(TviewAnalysis *analysis)
 {
+	if (tview_analyze_turn_to(analysis, analysis->variant + 1))
+		return true;
+	analysis->variant = 0;
+	return false;
+}
+
+/*
+ * Turns to a combination of branches by its number, the first being 0; false
+ * if there are not that many.
+ */
+bool
+tview_analyze_turn_to(TviewAnalysis *analysis, int variant)
+{
 	ListCell   *lc;
 
+	analysis->variant = variant;
 	foreach(lc, analysis->levels)
 	{
 		TviewLevel *level = lfirst(lc);
+		int			nbranches = list_length(level->branches);
 
-		if (level->branches == NIL)
+		if (nbranches == 0)
 			continue;
-		if (++level->branch < list_length(level->branches))
-			return true;
-		level->branch = 0;
+		level->branch = variant % nbranches;
+		variant /= nbranches;
 	}
-	return false;
+	return variant == 0;
 }
 
 /*

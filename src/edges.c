@@ -68,6 +68,7 @@ tview_edges_add(TviewAnalysis *analysis, List *steps)
 		else if (edge == NULL)
 		{
 			step->depth = depth;
+			step->variant = analysis->variant;
 			analysis->edges = lappend(analysis->edges, step);
 		}
 		else
@@ -148,6 +149,7 @@ require_walker(Node *node, TviewStep *step)
 void
 tview_edges_finish(TviewAnalysis *analysis, TviewDef *def)
 {
+	int			variant = -1;
 	ListCell   *lc;
 
 	def->has_blind_edges = analysis->has_blind_edges;
@@ -158,6 +160,13 @@ tview_edges_finish(TviewAnalysis *analysis, TviewDef *def)
 	{
 		TviewStep  *step = lfirst(lc);
 
+		/* what a function hangs on depends on the variant */
+		if (step->variant != variant)
+		{
+			variant = step->variant;
+			(void) tview_analyze_turn_to(analysis, variant);
+			tview_links_find(analysis);
+		}
 		finish_edge(analysis, def, &def->edges[foreach_current_index(lc)],
 					step, step->depth);
 	}

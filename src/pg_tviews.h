@@ -371,7 +371,8 @@ typedef struct TviewAnalysis
 	List	   *levels;			/* all of them, parents first */
 	List	   *vertices;		/* of TviewVertex */
 	List	   *views;			/* OIDs of the views it passes through */
-	List	   *links;			/* of TviewLink, of the variant looked at */
+	int			variant;		/* which branches are looked at */
+	List	   *links;			/* of TviewLink, of that variant */
 	List	   *edges;			/* of TviewStep: each step of routes once */
 	List	   *edges_done;		/* those with a number */
 	bool		has_blind_edges;	/* routes pass a function that hangs on
@@ -391,6 +392,7 @@ extern Node *tview_analyze_resolve_output(TviewLevel *level, AttrNumber resno,
 extern bool tview_analyze_is_active(TviewLevel *level);
 extern bool tview_analyze_is_inside(TviewLevel *level, TviewLevel *ancestor);
 extern bool tview_analyze_next_variant(TviewAnalysis *analysis);
+extern bool tview_analyze_turn_to(TviewAnalysis *analysis, int variant);
 
 /* in links.c */
 extern void tview_links_find(TviewAnalysis *analysis);
@@ -448,6 +450,7 @@ typedef struct TviewStep
 	List	   *conds;			/* over vertices */
 	List	   *links;			/* of TviewLink: whose conditions those are */
 	int			depth;			/* as an edge: steps from "to" to the key */
+	int			variant;		/* as an edge: of which it is */
 	TviewDef   *def;			/* as an edge: whose */
 } TviewStep;
 
