@@ -86,6 +86,7 @@ static bool is_blocked(List *crossings, TviewVertex *vertex);
 static bool is_inexact(Search *search, TviewVertex *vertex);
 static bool is_covered(Search *search, List *steps, TviewLevel *level,
 					   List *partition);
+static bool is_partitioned_above(TviewLevel *level);
 static bool covers(List *crossings, TviewLevel *level, List *partition);
 static bool hop(Search *search, TviewVertex *vertex, List *prefix,
 				TviewLevel *level, List *partition);
@@ -95,6 +96,8 @@ static bool hop_from(Search *search, TviewVertex *vertex, List *prefix,
 					 TviewLevel *level, List *partition,
 					 SortGroupClause *first, Node *expr,
 					 TviewVertex *provider);
+static bool hop_distinct(Search *search, TviewVertex *vertex, List *prefix,
+						 TviewLevel *level, List *partition);
 static Node *to_other_row(Node *expr);
 static Node *to_other_row_mutator(Node *node, void *context);
 static bool is_other_row_walker(Node *node, void *context);
@@ -453,13 +456,16 @@ is_inexact(Search *search, TviewVertex *vertex)
 /*
  * True when the other rows of a row's partition need no route of their own:
  * the steps leave the level by correlation, or by columns in which all rows of
- * the partition agree.
+ * the partition agree.  They do need one where a level above has partitions,
+ * for in those these rows may be anywhere.
  */
 static bool
 is_covered(Search *search, List *steps, TviewLevel *level, List *partition)
 {
 	ListCell   *lc;
 
+	if (is_partitioned_above(level))
+		return false;
 	foreach(lc, steps)
 	{
 		TviewStep  *step = lfirst(lc);
@@ -476,6 +482,20 @@ is_covered(Search *search, List *steps, TviewLevel *level, List *partition)
 		return true;
 	}
 	return covers(search->crossings, level, partition);
+}
+
+/*
+ * True when a level that another one is part of has partitions.
+ */
+static bool
+is_partitioned_above(TviewLevel *level)
+{
+	while ((level = level->up) != NULL)
+	{
+		if (level->partitions != NIL)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -604,10 +624,32 @@ hop_from(Search *search, TviewVertex *vertex, List *prefix,
 									same_value(first, expr, false),
 							list_copy(filters));
 		if (!enumerate(search, provider, lappend(list_copy(steps), step),
-					   level))
+					   level) ||
+			!hop_distinct(search, provider, lappend(list_copy(steps), step),
+						  level, partition))
 			return false;
 	}
 	return true;
+}
+
+/*
+ * Finds the routes that go on from a hop in a window's partition: what the
+ * window computes for the other row may decide which row DISTINCT ON of the
+ * same level chooses.  False if there is no way.
+ */
+static bool
+hop_distinct(Search *search, TviewVertex *vertex, List *prefix,
+			 TviewLevel *level, List *partition)
+{
+	List	   *distinct;
+
+	if (!level->query->hasDistinctOn)
+		return true;
+	distinct = llast(level->partitions);
+	return distinct == partition ||
+		   is_covered(search, steps_along(search->ways, vertex),
+					  level, distinct) ||
+		   hop(search, vertex, prefix, level, distinct);
 }
 
 /*

@@ -158,6 +158,28 @@ UPDATE tb_club SET fk_region = pk_club % 2 * 2 + 1;
 COMMIT;
 SELECT kit.check_all();
 
+-- partitions that follow from each other: who is chosen by DISTINCT ON moves others in a window above it, and a window decides
+-- who is chosen by DISTINCT ON beside it
+CREATE TABLE tb_move (pk_move int PRIMARY KEY, a int, c int, h int, x int);
+INSERT INTO tb_move VALUES (1, 1, 1, 1, 5), (2, 2, 1, 1, 6), (3, 3, 5, 2, 1), (4, 4, 5, 2, 2);
+CREATE VIEW v_front AS SELECT DISTINCT ON (a) a, c FROM tb_move ORDER BY a, c;
+CREATE TABLE tv_above AS SELECT a AS pk_above, c, lag(c) OVER (PARTITION BY c ORDER BY a) AS before FROM v_front;
+CREATE TABLE tv_beside AS SELECT DISTINCT ON (a) pk_move AS pk_beside, rank() OVER (PARTITION BY h ORDER BY x) AS r
+  FROM tb_move ORDER BY a, rank() OVER (PARTITION BY h ORDER BY x), pk_move;
+COMMENT ON TABLE tv_above IS 'window over what DISTINCT ON has chosen';
+COMMENT ON TABLE tv_beside IS 'DISTINCT ON by the result of a window';
+INSERT INTO tb_move VALUES (10, 1, 0, 3, 3);
+SELECT kit.check_all();
+INSERT INTO tb_move VALUES (20, 9, 7, 4, 10), (21, 9, 7, 5, 10), (22, 8, 7, 5, 5), (23, 7, 7, 4, 11);
+SELECT kit.check_all();
+INSERT INTO tb_move VALUES (24, 6, 7, 4, 1), (25, 6, 7, 4, 2);
+SELECT kit.check_all();
+UPDATE tb_move SET x = 20 WHERE pk_move IN (24, 25);
+UPDATE tb_move SET c = 1 WHERE pk_move = 3;
+SELECT kit.check_all();
+DELETE FROM tb_move WHERE pk_move IN (10, 1);
+SELECT kit.check_all();
+
 -- a row goes to another partition and back before anybody looks
 BEGIN;
 UPDATE tb_player SET fk_club = 6 WHERE pk_player = 4;
