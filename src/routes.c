@@ -13,7 +13,9 @@
  *
  * A level whose rows affect each other (DISTINCT ON, a window) adds routes: to
  * the rows of the same partition first, by a hop from a vertex to another row
- * of the same vertex, and then along that row's route.
+ * of the same vertex, and then along that row's route.  A hop may be followed
+ * by another, where a level above has partitions too, or this one a DISTINCT
+ * ON beside a window: what a row does to its partition, others do to theirs.
  *
  * A set operation makes variants, the query with one of its branches each; a
  * source needs the routes of every variant it is part of.
