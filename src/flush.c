@@ -191,7 +191,7 @@ tview_flush_refresh(TviewDef *def, TviewKeys *scope, bool force)
 	tview_stats_begin(&measure, def->tview);
 	PG_TRY();
 	{
-		tview_snapshots_begin(true);
+		tview_snapshots_begin(def, true);
 		if (!tview_locks_begin(def, NIL, scope == NULL))
 			(void) tview_locks_keys(def, scope);
 		tview_snapshots_check(def, scope);
@@ -642,7 +642,7 @@ flush_tview(TviewDef *def)
 	FlushSearch search = {def, pending, NULL};
 	TviewCounts counts;
 
-	tview_snapshots_begin(!is_ending);
+	tview_snapshots_begin(def, !is_ending);
 	if (touches_all(def, pending) || !lock_and_find(&search))
 		(void) tview_locks_begin(def, NIL, true);
 	tview_snapshots_check(def, search.scope);
@@ -695,7 +695,7 @@ lock_and_find(FlushSearch *search)
 	if (is_own_fault(failure->sqlerrcode))
 		ReThrowError(failure);
 	tview_locks_forget();
-	tview_snapshots_begin(!is_ending);
+	tview_snapshots_begin(search->def, !is_ending);
 	search->scope = NULL;
 	return false;
 }

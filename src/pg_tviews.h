@@ -574,7 +574,7 @@ extern char *tview_keys_text(const TviewDef *def, bool is_scope,
 							 const Datum *values);
 
 /* in snapshots.c */
-extern void tview_snapshots_begin(bool goes_on);
+extern void tview_snapshots_begin(TviewDef *def, bool goes_on);
 extern bool tview_snapshots_turn(void);
 extern void tview_snapshots_check(TviewDef *def, TviewKeys *scope);
 

@@ -17,17 +17,23 @@
  * as it is in PostgreSQL when a transaction writes to a row that another has
  * changed since its snapshot.
  *
- * At the end of the transaction nobody reads with its snapshot any more.
+ * At the end of the transaction nobody reads with its snapshot any more, but
+ * for functions of row triggers that users have made on a TVIEW: the last
+ * flush looks twice at those TVIEWs, too.
  *
- * XXX But for functions of deferred triggers that the last flush fires.
+ * XXX Such a function may read other TVIEWs, of which the last flush has
+ * refreshed rows.
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
@@ -37,6 +43,7 @@
 static bool must_agree = false;
 static bool is_second_turn = false;
 
+static bool has_row_triggers(TviewDef *def);
 static bool is_outdated(void);
 static bool is_same(Tuplestorestate *left, Tuplestorestate *right,
 					TupleDesc desc);
@@ -44,13 +51,14 @@ static TviewTouches *as_set(Tuplestorestate *rows, TupleDesc desc);
 static TupleDesc version_desc(void);
 
 /*
- * Begins a refresh of one TVIEW; "goes_on" if the transaction may read it
- * afterwards.
+ * Begins a refresh of one TVIEW; "goes_on" if the transaction does so, and may
+ * read the TVIEW afterwards.
  */
 void
-tview_snapshots_begin(bool goes_on)
+tview_snapshots_begin(TviewDef *def, bool goes_on)
 {
-	must_agree = goes_on && IsolationUsesXactSnapshot();
+	must_agree = IsolationUsesXactSnapshot() &&
+				 (goes_on || has_row_triggers(def));
 	is_second_turn = false;
 	tview_plan_reset_snapshot();
 }
@@ -110,6 +118,23 @@ tview_snapshots_check(TviewDef *def, TviewKeys *scope)
 				 errdetail("Rows of TVIEW \"%s\" follow from what this transaction and others have changed.",
 						   get_rel_name(def->tview)),
 				 errhint("The transaction might succeed if retried.")));
+}
+
+/*
+ * True when writing a TVIEW's rows calls functions of users.
+ */
+static bool
+has_row_triggers(TviewDef *def)
+{
+	Relation	tview = table_open(def->tview, AccessShareLock);
+	TriggerDesc *desc = tview->trigdesc;
+	bool		found = false;
+
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+		found = found || (TRIGGER_FOR_ROW(desc->triggers[i].tgtype) &&
+						  !desc->triggers[i].tgisinternal);
+	table_close(tview, NoLock);
+	return found;
 }
 
 /*
