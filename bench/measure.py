@@ -36,12 +36,20 @@ class Player:
         self.contender = contender
         self.name = contender.name
         self.schema = schema
+        self.size = size
+        self.connection = None
+        self.connect()
+
+    def connect(self):
+        """Begins with a new backend."""
+        if self.connection:
+            self.connection.close()
         self.connection = psycopg2.connect("")
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
         self.sql("SET client_min_messages = error")
-        self.sql("SET bench.size = %d" % size)
-        self.sql("SET search_path = %s, public" % schema)
+        self.sql("SET bench.size = %d" % self.size)
+        self.sql("SET search_path = %s, public" % self.schema)
         self.pid = self.value("SELECT pg_backend_pid()")
 
     def sql(self, text):
@@ -204,6 +212,8 @@ def run(arena, scenario, limit):
     result.clock = {player.name: [] for player in players if not player.contender.after}
     result.cpu = {player.name: [] for player in players if not player.contender.after}
     for player in everybody:
+        if scenario.rows >= MANY:           # what an old one has freed would hide what this takes
+            player.connect()
         player.sql(scenario.setup or "SELECT")
         if not scenario.copy:
             player.sql("PREPARE operation%s AS %s" % (scenario.types and "(%s)" % scenario.types, scenario.sql))

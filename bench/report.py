@@ -237,7 +237,7 @@ def write(data, directory, name):
     page += ["", "## All scenarios", "", "![ratios](%s-ratios.svg)" % name, ""]
     page += scenario_rows(results)
     page += ["", "A ratio is left out where what the best by hand adds is less than a twentieth of the base.", "",
-             "## What else an operation costs", "", "Added to the base. Memory: by how much the backend grew, of operations on 1 000 rows or more.", ""]
+             "## What else an operation costs", "", "Added to the base. Memory: by how much a new backend grew, of operations on 1 000 rows or more.", ""]
     page += cost_rows(results)
     page += ["", "## Other ways", "",
              "A materialized view is refreshed as a whole, after however many operations; pg_ivm keeps the joins, which it accepts.", ""]
