@@ -31,6 +31,9 @@
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
 #endif
+#if PG_VERSION_NUM >= 180000
+#include "catalog/pg_constraint.h"
+#endif
 
 /*
  * Join alias Vars: 16 added the planner's root (commit 2489d76c4), which is
@@ -241,6 +244,23 @@ compat_local_backend(int number)
 	return pgstat_get_local_beentry_by_index(number);
 #else
 	return pgstat_fetch_stat_local_beentry(number);
+#endif
+}
+
+/*
+ * Whether all rows keep a column's NOT NULL: since 18 it can be NOT VALID
+ * (commit a379061a22a).
+ */
+static inline bool
+compat_is_not_null_valid(Oid relid, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	HeapTuple	tuple = findNotNullConstraintAttnum(relid, attnum);
+
+	return HeapTupleIsValid(tuple) &&
+		   ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
+#else
+	return true;
 #endif
 }
 

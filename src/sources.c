@@ -12,6 +12,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
@@ -297,7 +298,8 @@ use_column(UseContext *context, Var *var)
 }
 
 /*
- * True when an expression over a vertex is a column that cannot be NULL.
+ * True when an expression over a vertex is a column that cannot be NULL.  What
+ * a table promises, its children need not keep, unless they are partitions.
  */
 bool
 tview_sources_is_not_null(TviewVertex *vertex, Node *expr)
@@ -308,12 +310,16 @@ tview_sources_is_not_null(TviewVertex *vertex, Node *expr)
 
 	if (!IsA(expr, Var) || !vertex->is_source || var->varattno <= 0)
 		return false;
+	if (vertex->rte->inh && has_subclass(vertex->rte->relid) &&
+		get_rel_relkind(vertex->rte->relid) != RELKIND_PARTITIONED_TABLE)
+		return false;
 	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(vertex->rte->relid),
 							Int16GetDatum(var->varattno));
 	if (!HeapTupleIsValid(tuple))
 		tview_internal_error("cache lookup failed for attribute %d of relation %u",
 							 var->varattno, vertex->rte->relid);
-	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull &&
+			 compat_is_not_null_valid(vertex->rte->relid, var->varattno);
 	ReleaseSysCache(tuple);
 	return result;
 }

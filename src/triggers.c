@@ -14,7 +14,8 @@
  * - foreign tables cannot have transition tables, and neither may a parent
  *   of foreign tables have them, or writing through it fails;
  * - a source that is itself a partition or child changes also through its
- *   parents, of whose statements only row triggers hear;
+ *   parents, of whose statements only row triggers hear, and so does a child
+ *   through a parent that is no part of the source;
  * - what a subscription brings is applied row by row, without statements.
  *
  * Row triggers always hear of everything, so a table that has them keeps
@@ -70,6 +71,7 @@ static List *capture_triggers(void);
 static List *list_trees(List *relids);
 static bool needs_triggers(Oid relid);
 static bool needs_row_triggers(Oid relid, List *tree);
+static bool has_outer_parent(List *tree);
 static char *find_problem(Relation rel, const CaptureEvent *event,
 						  bool by_row);
 static bool leaves_capture_rows(Oid relid, int16 event);
@@ -428,7 +430,27 @@ needs_row_triggers(Oid relid, List *tree)
 		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
 			return true;
 	}
-	return has_superclass(relid) || tview_catalog_is_subscribed(tree);
+	return has_superclass(relid) ||
+		   (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE &&
+			has_outer_parent(tree)) ||
+		   tview_catalog_is_subscribed(tree);
+}
+
+/*
+ * Whether a table's child has another parent, which is no child of it.
+ */
+static bool
+has_outer_parent(List *tree)
+{
+	ListCell   *lc;
+
+	foreach(lc, tree)
+	{
+		if (list_difference_oid(tview_catalog_ancestors(lfirst_oid(lc)),
+								tree) != NIL)
+			return true;
+	}
+	return false;
 }
 
 /*

@@ -169,6 +169,31 @@ SELECT pg_tviews_create('tv_pair',
 UPDATE c SET j = coalesce(j, 0) + 1;
 SELECT kit.check('tv_pair');
 
+-- NOT NULL that does not hold for every row: children may lack it (until 17),
+-- and rows may be older than it (18)
+CREATE TABLE full_parent (id int, k int NOT NULL);
+CREATE TABLE partial_child () INHERITS (full_parent);
+CREATE TABLE full_old (id int, k int);
+DO $$
+BEGIN
+	IF current_setting('server_version_num')::int < 180000 THEN
+		ALTER TABLE partial_child ALTER k DROP NOT NULL;
+		INSERT INTO partial_child VALUES (2, NULL);
+		ALTER TABLE full_old ALTER k SET NOT NULL;
+	ELSE
+		INSERT INTO full_old VALUES (1, NULL);
+		EXECUTE 'ALTER TABLE full_old ADD CONSTRAINT late NOT NULL k NOT VALID';
+	END IF;
+END $$;
+CREATE TABLE seeker (id int PRIMARY KEY, k int NOT NULL);
+INSERT INTO seeker VALUES (1, 1), (2, 2);
+CREATE TABLE tv_seeker AS SELECT id AS pk_seeker,
+	k NOT IN (SELECT k FROM full_parent) AS by_child,
+	k NOT IN (SELECT k FROM full_old) AS by_age FROM seeker;
+DELETE FROM full_parent;
+DELETE FROM full_old;
+SELECT kit.check('tv_seeker');
+
 -- BEFORE triggers on a TVIEW that would make it differ from its view
 CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
