@@ -302,6 +302,32 @@ tview_alter_child(Oid relid)
 }
 
 /*
+ * An error if a TVIEW is a child or partition of this table, or the other way
+ * round: its rows would be changed through its parents, where no trigger of
+ * ours can refuse that, and its children's rows would seem to be its own.
+ */
+void
+tview_alter_check_family(Oid relid)
+{
+	List	   *family = list_concat(tview_catalog_ancestors(relid),
+									 find_all_inheritors(relid, NoLock, NULL));
+	ListCell   *lc;
+
+	if (list_length(family) == 1)
+		return;
+	foreach(lc, family)
+	{
+		if (tview_catalog_read(lfirst_oid(lc)) != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("TVIEW \"%s\" cannot have children, nor be a child or partition",
+							get_rel_name(lfirst_oid(lc))),
+					 errdetail("A TVIEW has the rows of its view, and no others."),
+					 errhint("Read several TVIEWs through a view, with UNION ALL.")));
+	}
+}
+
+/*
  * Refreshes the TVIEWs that read a relation or one of its children, after its
  * rows have changed in a way that no trigger tells of.  With whole_rows_only,
  * those that use whole rows of some table: the rows have gained, lost, or

@@ -174,6 +174,7 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 	add_indexes(tview, view);
 	tview_triggers_add_guard(tview);
 	tview_catalog_insert(&meta);
+	tview_alter_check_family(tview);
 	tview_definition_announce(def);
 	tview_drop_link(tview, view);
 	if (is_filled)

@@ -405,6 +405,7 @@ follow_new_tables(void)
 	{
 		Oid			relid = lfirst_oid(lc);
 
+		tview_alter_check_family(relid);
 		tview_alter_child(relid);
 		if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
 			tview_alter_refresh(relid, false);
@@ -460,6 +461,7 @@ follow_altered_table(Oid relid, int changes)
 		tview_alter_persistence(relid);
 	if (changes & CHANGED_CHILDREN)
 	{
+		tview_alter_check_family(relid);
 		tview_alter_child(relid);
 		tview_triggers_remove_unneeded();
 	}

@@ -196,5 +196,21 @@ CREATE OR REPLACE FUNCTION mark(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ 
 SELECT count(*) > 0 FROM tv_marked WHERE title LIKE '%2';
 SELECT kit.check_all();
 
+-- a TVIEW has the rows of its view: no children, and no parents that change them
+CREATE TABLE family (title text, pk_marked int, updated_at timestamptz);
+CREATE TABLE clan (pk_marked int NOT NULL, title text, updated_at timestamptz NOT NULL) PARTITION BY LIST (title);
+CREATE TABLE kid () INHERITS (tv_marked);
+CREATE TABLE kid (LIKE tv_marked);
+ALTER TABLE kid INHERIT tv_marked;
+ALTER TABLE tv_marked INHERIT family;
+ALTER TABLE clan ATTACH PARTITION tv_marked DEFAULT;
+CREATE VIEW v_adopted AS SELECT pk_post AS pk_adopted FROM tb_post;
+CREATE TABLE family_2 (pk_adopted int);
+CREATE TABLE tv_adopted () INHERITS (family_2);
+SELECT pg_tviews_convert_existing_table('tv_adopted');
+ALTER TABLE tv_adopted NO INHERIT family_2;
+SELECT pg_tviews_convert_existing_table('tv_adopted');
+SELECT kit.check_all();
+
 DROP SCHEMA t_alter, t_alter_b CASCADE;
 SELECT count(*) FROM pg_tview_meta;
