@@ -213,6 +213,7 @@ CREATE POLICY part ON tv_open USING (pk_open > 4) WITH CHECK (pk_open > 4);
 GRANT SELECT ON tv_open TO regress_reader;
 UPDATE tb_post SET title = title || '!';
 INSERT INTO tb_post VALUES (0, 1, 'zero');
+SELECT issue, detail FROM pg_tviews_validate('tv_open');
 SET ROLE regress_reader;
 SELECT count(*) FROM tv_open WHERE pk_open > 4;
 SELECT count(*) FROM tv_open WHERE pk_open <= 4;
