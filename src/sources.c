@@ -379,7 +379,8 @@ is_unsteady(Oid funcid, void *context)
 	if (get_func_namespace(funcid) != PG_CATALOG_NAMESPACE)
 		return true;
 	name = get_func_name(funcid);
-	if (strncmp(name, "has_", 4) == 0)
+	if (strncmp(name, "has_", 4) == 0 || strncmp(name, "pg_get_", 7) == 0 ||
+		strncmp(name, "reg", 3) == 0)	/* names, of regclass and the like */
 		return true;
 	for (int i = 0; i < lengthof(unsteady_functions); i++)
 	{

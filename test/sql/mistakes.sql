@@ -28,6 +28,8 @@ UPDATE tv_post SET title = 'Uno' WHERE pk_post = 1;
 CREATE TABLE tv_user AS SELECT pk_user, random() AS r FROM tb_user;
 CREATE TABLE tv_user AS SELECT pk_user, now() AS seen FROM tb_user;
 DROP TABLE tv_user;
+CREATE TABLE tv_user AS SELECT pk_user, pk_user::oid::regclass::text AS relation FROM tb_user;
+DROP TABLE tv_user;
 -- 5. a source that nothing links to the key
 CREATE TABLE tv_user AS SELECT pk_user, (SELECT count(*) FROM tb_post) AS posts FROM tb_user;
 DROP TABLE tv_user;
