@@ -694,7 +694,6 @@ lock_and_find(FlushSearch *search)
 		return true;
 	if (is_own_fault(failure->sqlerrcode))
 		ReThrowError(failure);
-	tview_locks_forget();
 	tview_snapshots_begin(search->def, !is_ending);
 	search->scope = NULL;
 	return false;

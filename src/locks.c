@@ -107,9 +107,15 @@ typedef struct TakenLock
 /* Local data: how many locks on values and keys this transaction has taken */
 static int	nlocks = 0;
 
+/* Local data: how many it had as each open subtransaction began */
+static List *nlocks_before = NIL;	/* of int, in TopTransactionContext */
+
 /* Local data: the locks of the flush, in its memory context */
 static List *taken = NIL;		/* of TakenLock */
 
+static void follow_subtransaction(SubXactEvent event,
+								  SubTransactionId my_subid,
+								  SubTransactionId parent_subid, void *arg);
 static bool take(Oid tview, uint16 what, uint32 hash, LOCKMODE mode);
 static void note_taken(const LOCKTAG *tag, LOCKMODE mode, bool is_counted);
 static void escalate(TviewDef *def);
@@ -259,20 +265,13 @@ tview_locks_keys(TviewDef *def, TviewKeys *scope)
 }
 
 /*
- * Forgets the locks of the flush, which a subtransaction's rollback has given
- * back.
+ * Follows subtransactions: a rollback gives back the locks that were taken
+ * since the subtransaction began.
  */
 void
-tview_locks_forget(void)
+tview_locks_install_callback(void)
 {
-	ListCell   *lc;
-
-	foreach(lc, taken)
-	{
-		if (((TakenLock *) lfirst(lc))->is_counted)
-			nlocks--;
-	}
-	taken = NIL;
+	RegisterSubXactCallback(follow_subtransaction, NULL);
 }
 
 /*
@@ -282,6 +281,34 @@ void
 tview_locks_reset(void)
 {
 	nlocks = 0;
+	nlocks_before = NIL;		/* its memory goes with the transaction */
+}
+
+/*
+ * Subtransaction callback: notes at its beginning how many locks there are,
+ * and when it is rolled back has as many again.
+ */
+static void
+follow_subtransaction(SubXactEvent event, SubTransactionId my_subid,
+					  SubTransactionId parent_subid, void *arg)
+{
+	int			nouter = GetCurrentTransactionNestLevel() - 2;
+	MemoryContext old;
+
+	if (event == SUBXACT_EVENT_PRE_COMMIT_SUB)
+		return;
+	if (event == SUBXACT_EVENT_ABORT_SUB &&
+		list_length(nlocks_before) > nouter)
+		nlocks = list_nth_int(nlocks_before, nouter);
+	while (list_length(nlocks_before) > nouter)
+		nlocks_before = list_delete_last(nlocks_before);
+	if (event != SUBXACT_EVENT_START_SUB)
+		return;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	/* of those that began before the library was loaded, there are none */
+	while (list_length(nlocks_before) <= nouter)
+		nlocks_before = lappend_int(nlocks_before, nlocks);
+	MemoryContextSwitchTo(old);
 }
 
 /*

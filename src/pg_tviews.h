@@ -583,7 +583,7 @@ extern bool tview_locks_begin(TviewDef *def, List *pending,
 							  bool refreshes_all);
 extern bool tview_locks_links(TviewDef *def, List *pending);
 extern bool tview_locks_keys(TviewDef *def, TviewKeys *scope);
-extern void tview_locks_forget(void);
+extern void tview_locks_install_callback(void);
 extern void tview_locks_reset(void);
 
 /* in progress.c */

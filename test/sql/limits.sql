@@ -96,6 +96,44 @@ SELECT kit.check_all();
 RESET default_transaction_isolation;
 RESET pg_tviews.pending_mem;
 RESET pg_tviews.lock_escalation;
+-- locks that a savepoint's rollback has given back do not count towards the
+-- limit; those of a released savepoint do
+SET pg_tviews.lock_escalation = 10;
+CREATE TABLE tb_few (pk_few int PRIMARY KEY, n int);
+INSERT INTO tb_few SELECT i, 0 FROM generate_series(1, 20) i;
+CREATE TABLE tv_few AS SELECT pk_few, n FROM tb_few;
+CREATE VIEW own_locks AS SELECT object, count(*) FROM pg_tviews_locks
+  WHERE pid = pg_backend_pid() AND tview = 'tv_few'::regclass GROUP BY object;
+BEGIN;
+DO $$
+BEGIN
+	FOR i IN 1..9 LOOP
+		BEGIN
+			UPDATE tb_few SET n = i WHERE pk_few <= 4;
+			PERFORM FROM tv_few;
+			RAISE division_by_zero;
+		EXCEPTION WHEN division_by_zero THEN
+			NULL;
+		END;
+	END LOOP;
+END $$;
+UPDATE tb_few SET n = 1 WHERE pk_few <= 4;
+SELECT count(*) FROM tv_few WHERE n = 1;
+SELECT * FROM own_locks ORDER BY 1;
+SAVEPOINT a;
+UPDATE tb_few SET n = 2 WHERE pk_few BETWEEN 5 AND 8;
+SAVEPOINT b;
+SELECT count(*) FROM tv_few WHERE n = 2;
+RELEASE b;
+SELECT * FROM own_locks ORDER BY 1;
+SAVEPOINT b;
+UPDATE tb_few SET n = 3 WHERE pk_few BETWEEN 9 AND 12;
+SELECT count(*) FROM tv_few WHERE n = 3;
+SELECT * FROM own_locks ORDER BY 1;
+COMMIT;
+SELECT kit.check_all();
+RESET pg_tviews.lock_escalation;
+
 -- no lock is left when a transaction has ended
 SELECT count(*) FROM pg_locks WHERE locktype IN ('userlock', 'advisory') AND pid = pg_backend_pid();
 
