@@ -563,7 +563,9 @@ check_key_type(TviewDef *def, AttrNumber attnum)
 }
 
 /*
- * Finds the unique index of the table on the key.
+ * Finds the unique index of the table on the key.  It is not kept locked: who
+ * holds a lock on it and then wants one on the TVIEW, to write, would be in the
+ * way of REINDEX, which takes them in the other order.
  */
 static void
 fill_key_index(TviewDef *def, Relation tview)
@@ -577,7 +579,7 @@ fill_key_index(TviewDef *def, Relation tview)
 
 		if (index_fits(def, index))
 			def->key_index = RelationGetRelid(index);
-		index_close(index, NoLock);
+		index_close(index, AccessShareLock);
 		if (OidIsValid(def->key_index))
 			return;
 	}
