@@ -29,6 +29,7 @@
 #include "compat.h"
 #include "pg_tviews.h"
 
+static List *readers_of(Oid relid);
 static void reject_circle(Oid tview, Oid from, const char *path);
 static TviewDef *build_anew(TviewMeta *meta);
 static void name_tview(void *arg);
@@ -336,6 +337,41 @@ tview_alter_check_family(Oid relid)
 void
 tview_alter_refresh(Oid relid, bool whole_rows_only)
 {
+	ListCell   *lc;
+
+	foreach(lc, readers_of(relid))
+	{
+		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
+
+		if (def != NULL && (!whole_rows_only || uses_whole_rows(def)))
+			refresh(lfirst_oid(lc));
+	}
+}
+
+/*
+ * Has the same TVIEWs refreshed when the transaction commits.
+ */
+void
+tview_alter_refresh_later(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, readers_of(relid))
+	{
+		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
+
+		/* one source that is wholly changed means all rows */
+		if (def != NULL)
+			tview_queue_touch_all(tview_queue_get(def, &def->sources[0]));
+	}
+}
+
+/*
+ * Returns the TVIEWs that read a relation or one of its children.
+ */
+static List *
+readers_of(Oid relid)
+{
 	List	   *tviews = NIL;
 	ListCell   *lc;
 
@@ -345,13 +381,7 @@ tview_alter_refresh(Oid relid, bool whole_rows_only)
 
 		tviews = list_concat_unique_oid(tviews, readers);
 	}
-	foreach(lc, tviews)
-	{
-		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
-
-		if (def != NULL && (!whole_rows_only || uses_whole_rows(def)))
-			refresh(lfirst_oid(lc));
-	}
+	return tviews;
 }
 
 /*

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
@@ -34,6 +35,8 @@
 
 static Node *get_parsetree(FunctionCallInfo fcinfo);
 static void start_alter_table(AlterTableStmt *stmt);
+static void start_detach_concurrently(RangeVar *table);
+static void take_xid(void *arg);
 static void check_type(RangeVar *table, const char *column);
 static void start_drop_triggers(DropStmt *stmt);
 static void start_drop_tables(DropStmt *stmt);
@@ -169,10 +172,49 @@ start_alter_table(AlterTableStmt *stmt)
 		if (subtype == AT_AlterColumnType)
 			check_type(stmt->relation, cmd->name);
 
+		if (subtype == AT_DetachPartition && !tview_restore_is_active() &&
+			castNode(PartitionCmd, cmd->def)->concurrent)
+			start_detach_concurrently(stmt->relation);
+
 		if ((subtype == AT_EnableTrigAll || subtype == AT_DisableTrigAll) &&
 			tview_restore_is_active())
 			LockRelationOid(tview_catalog_relid(), ShareUpdateExclusiveLock);
 	}
+}
+
+/*
+ * Has TVIEWs refreshed that read a partitioned table, from which a partition is
+ * going to be detached concurrently.  This is done in two transactions, and
+ * after the first the view is without the partition's rows: for as long as
+ * others keep the second waiting, or for ever, should it be cancelled.  So the
+ * TVIEW must follow in the first.
+ *
+ * There the partition counts as detached for snapshots to which the
+ * transaction's own XID is not in progress.  PostgreSQL asks only whether the
+ * XID is below the snapshot's xmax, which is that after the last one which has
+ * ended: that of a subtransaction will do.
+ */
+static void
+start_detach_concurrently(RangeVar *table)
+{
+	Oid			relid = RangeVarGetRelid(table, NoLock, true);
+
+	if (!OidIsValid(relid))
+		return;
+	tview_alter_refresh_later(relid);
+	if (tview_queue_is_empty())
+		return;
+	(void) GetCurrentTransactionId();
+	(void) tview_attempt_trial(take_xid, NULL);
+}
+
+/*
+ * Work of an attempt: makes the subtransaction have an XID.
+ */
+static void
+take_xid(void *arg)
+{
+	(void) GetCurrentTransactionId();
 }
 
 /*
