@@ -183,16 +183,16 @@ start_alter_table(AlterTableStmt *stmt)
 }
 
 /*
- * Has TVIEWs refreshed that read a partitioned table, from which a partition is
- * going to be detached concurrently.  This is done in two transactions, and
+ * Has TVIEWs refreshed that read a partitioned table, from which a partition
+ * is going to be detached concurrently.  This is done in two transactions, and
  * after the first the view is without the partition's rows: for as long as
  * others keep the second waiting, or for ever, should it be cancelled.  So the
  * TVIEW must follow in the first.
  *
  * There the partition counts as detached for snapshots to which the
  * transaction's own XID is not in progress.  PostgreSQL asks only whether the
- * XID is below the snapshot's xmax, which is that after the last one which has
- * ended: that of a subtransaction will do.
+ * XID is below the snapshot's xmax, which is one more than the last XID that
+ * has ended: that of a subtransaction will do.
  */
 static void
 start_detach_concurrently(RangeVar *table)

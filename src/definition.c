@@ -564,8 +564,8 @@ check_key_type(TviewDef *def, AttrNumber attnum)
 
 /*
  * Finds the unique index of the table on the key.  It is not kept locked: who
- * holds a lock on it and then wants one on the TVIEW, to write, would be in the
- * way of REINDEX, which takes them in the other order.
+ * holds a lock on it and then wants one on the TVIEW, to write, would be in
+ * the way of REINDEX, which takes them in the other order.
  */
 static void
 fill_key_index(TviewDef *def, Relation tview)
