@@ -103,6 +103,17 @@ UPDATE tb_post SET price = 15 WHERE pk_post = 2;
 SELECT price FROM tv_post WHERE pk_post = 2;
 SELECT kit.check_all();
 DROP TRIGGER on_change ON tv_post;
+-- names in a trigger's function are looked up as in the TVIEW's query, unless it sets a search_path
+CREATE TABLE seen_titles (title text);
+CREATE FUNCTION note_title() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO seen_titles VALUES (NEW.data->>'title'); RETURN NULL; END $$;
+CREATE TRIGGER note_title AFTER UPDATE ON tv_post FOR EACH ROW EXECUTE FUNCTION note_title();
+UPDATE tb_post SET title = 'unseen' WHERE pk_post = 1;
+ALTER FUNCTION note_title() SET search_path = t_objects;
+UPDATE tb_post SET title = 'seen' WHERE pk_post = 1;
+SELECT title FROM seen_titles;
+SELECT kit.check_all();
+DROP TRIGGER note_title ON tv_post;
 -- a BEFORE trigger that refuses
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN IF NEW.price > 100 THEN RAISE EXCEPTION 'too dear'; END IF; RETURN NEW; END $$;
