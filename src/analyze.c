@@ -84,6 +84,7 @@ static Node *resolve_mutator(Node *node, ResolveContext *context);
 static Node *resolve_var(Var *var, ResolveContext *context);
 static Node *resolve_output(TviewLevel *level, AttrNumber resno,
 							ResolveContext *context);
+static Node *as_column(Node *expr, Node *column);
 static bool is_opaque(Node *node);
 static bool returns_set(Node *node);
 
@@ -814,14 +815,10 @@ resolve_output(TviewLevel *level, AttrNumber resno, ResolveContext *context)
 	context->crossings = lappend(context->crossings, crossing);
 	if (level->branches)
 	{
-		Oid			type = exprType((Node *) column->expr);
-
 		result = resolve_output(list_nth(level->branches, level->branch),
 								resno, context);
-		if (result && exprType(result) != type)
-			result = coerce_to_target_type(NULL, result, exprType(result),
-										   type, -1, COERCION_EXPLICIT,
-										   COERCE_EXPLICIT_CAST, -1);
+		if (result)
+			result = as_column(result, (Node *) column->expr);
 		if (result == NULL)
 			context->failed = true;
 		return result;
@@ -832,6 +829,32 @@ resolve_output(TviewLevel *level, AttrNumber resno, ResolveContext *context)
 	context->level = caller;
 	context->in_from = in_from;
 	return result;
+}
+
+/*
+ * Gives the column of a branch the type and collation that the set operation
+ * has for it; NULL if that cannot be done.
+ */
+static Node *
+as_column(Node *expr, Node *column)
+{
+	Oid			type = exprType(column);
+	Oid			collation = exprCollation(column);
+
+	if (exprType(expr) != type)
+		expr = coerce_to_target_type(NULL, expr, exprType(expr), type, -1,
+									 COERCION_EXPLICIT, COERCE_EXPLICIT_CAST,
+									 -1);
+	if (expr && OidIsValid(collation) && exprCollation(expr) != collation)
+	{
+		CollateExpr *collated = makeNode(CollateExpr);
+
+		collated->arg = (Expr *) expr;
+		collated->collOid = collation;
+		collated->location = -1;
+		expr = (Node *) collated;
+	}
+	return expr;
 }
 
 /*

@@ -139,6 +139,7 @@ may_fail_walker(Node *node, void *context)
 		case T_Var:
 		case T_Const:
 		case T_RelabelType:
+		case T_CollateExpr:
 		case T_BoolExpr:
 		case T_NullTest:
 		case T_BooleanTest:

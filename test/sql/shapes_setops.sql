@@ -194,6 +194,33 @@ UPDATE tb_mark SET v = v + 1;
 DELETE FROM tb_span WHERE pk_span % 2 = 0;
 SELECT kit.check_all();
 
+-- a set operation may compare the columns of a branch by another collation than they do themselves
+CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE tb_plain (pk_plain text PRIMARY KEY, n int);
+CREATE TABLE tb_nocase (pk_nocase text COLLATE nocase PRIMARY KEY, n int);
+CREATE TABLE tb_nocase_too (pk_nocase_too text COLLATE nocase PRIMARY KEY, n int);
+INSERT INTO tb_plain VALUES ('zed', 1), ('Ann', 1);
+INSERT INTO tb_nocase VALUES ('ann', 1), ('bob', 2);
+INSERT INTO tb_nocase_too VALUES ('ANN', 1), ('Bob', 2);
+CREATE TABLE tv_collated AS
+  SELECT pk_plain COLLATE "C" AS pk_collated, n, 0 AS m FROM tb_plain
+  UNION ALL
+  SELECT b.pk_nocase, b.n, c.n FROM tb_nocase b LEFT JOIN tb_nocase_too c ON c.pk_nocase_too = b.pk_nocase;
+COMMENT ON TABLE tv_collated IS 'UNION ALL by another collation than that of a branch';
+CREATE TABLE tv_of_case AS
+  SELECT k AS pk_of_case, sum(n) AS n
+  FROM (SELECT pk_plain AS k, n FROM tb_plain UNION ALL SELECT pk_nocase, n FROM tb_nocase) x GROUP BY k;
+COMMENT ON TABLE tv_of_case IS 'groups of a UNION ALL, one branch without regard to case';
+SELECT kit.check_all();
+UPDATE tb_nocase_too SET n = 5;
+SELECT kit.check_all();
+UPDATE tb_plain SET n = 7 WHERE pk_plain = 'Ann';
+SELECT kit.check_all();
+INSERT INTO tb_plain VALUES ('BOB', 9);
+SELECT kit.check_all();
+DELETE FROM tb_nocase WHERE pk_nocase = 'BOB';
+SELECT kit.check_all();
+
 -- how each shape is refreshed: all of these must be by key
 SELECT m.entity, obj_description(m.tview, 'pg_class'),
        CASE WHEN bool_or(e.strategy = 'full') THEN 'full' ELSE 'by key' END
