@@ -102,14 +102,15 @@ tview_analyze_query(Query *query)
 
 /*
  * Reduces outer joins by knowing that output columns (an int list) are not
- * NULL in any row that matters.
+ * NULL in any row that matters.  To a window all rows do, also those that
+ * DISTINCT ON, or a function that returns no row, then hides.
  */
 void
 tview_analyze_reduce(TviewAnalysis *analysis, List *key_resnos)
 {
 	Query	   *query = analysis->top->query;
 
-	if (query->setOperations == NULL)
+	if (query->setOperations == NULL && !query->hasWindowFuncs)
 		reduce_joins((Node *) query->jointree,
 					 nonnull_by_key(query, key_resnos));
 }

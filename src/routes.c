@@ -18,7 +18,9 @@
  * ON beside a window: what a row does to its partition, others do to theirs.
  *
  * A set operation makes variants, the query with one of its branches each; a
- * source needs the routes of every variant it is part of.
+ * source needs the routes of every variant it is part of.  No hop leads from
+ * one branch to another, so partitions of what a set operation returns have no
+ * routes unless the partition tells the key.
  *
  * Runs when a definition is built.  All that is not part of the definition is
  * left to the caller's memory context.
@@ -92,6 +94,11 @@ static bool is_partitioned_above(TviewLevel *level);
 static bool covers(List *crossings, TviewLevel *level, List *partition);
 static bool hop(Search *search, TviewVertex *vertex, List *prefix,
 				TviewLevel *level, List *partition);
+static Node *partition_expr(TviewLevel *level, SortGroupClause *clause,
+							List **crossings);
+static bool passes_branch(List *steps, TviewVertex *vertex,
+						  TviewLevel *level);
+static bool is_in_branch(TviewVertex *vertex, TviewLevel *level);
 static TviewVertex *partition_vertex(Search *search, TviewVertex *vertex,
 									 TviewLevel *level, Node *expr);
 static bool hop_from(Search *search, TviewVertex *vertex, List *prefix,
@@ -544,11 +551,8 @@ hop(Search *search, TviewVertex *vertex, List *prefix, TviewLevel *level,
 	foreach(lc, partition)
 	{
 		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
-		TargetEntry *column =
-			get_sortgroupclause_tle(clause, level->query->targetList);
 		List	   *crossings = NIL;
-		Node	   *expr = tview_analyze_resolve(level, (Node *) column->expr,
-												 &crossings);
+		Node	   *expr = partition_expr(level, clause, &crossings);
 		TviewVertex *provider;
 
 		if (expr == NULL || is_blocked(crossings, vertex))
@@ -559,6 +563,70 @@ hop(Search *search, TviewVertex *vertex, List *prefix, TviewLevel *level,
 							expr, provider);
 	}
 	return false;
+}
+
+/*
+ * Returns a column of a partition as an expression over vertices; NULL if it
+ * is none, or may differ among rows that a level merges into one: then the
+ * value of a changed row is not that of the partition which it is in.
+ */
+static Node *
+partition_expr(TviewLevel *level, SortGroupClause *clause, List **crossings)
+{
+	TargetEntry *column =
+		get_sortgroupclause_tle(clause, level->query->targetList);
+	List	   *crossed = NIL;
+	Node	   *expr = tview_analyze_resolve_output(level, column->resno,
+													&crossed);
+	ListCell   *lc;
+
+	foreach(lc, expr ? crossed : NIL)
+	{
+		if (!tview_links_is_exact(lfirst(lc), expr))
+			return NULL;
+	}
+	if (crossings)
+		*crossings = crossed;
+	return expr;
+}
+
+/*
+ * True when a way within a level passes a branch of a set operation there.
+ * The rows of its partitions may come from other branches as well, which no
+ * route of this variant leads to.
+ */
+static bool
+passes_branch(List *steps, TviewVertex *vertex, TviewLevel *level)
+{
+	ListCell   *lc;
+
+	if (is_in_branch(vertex, level))
+		return true;
+	foreach(lc, steps)
+	{
+		if (is_in_branch(((TviewStep *) lfirst(lc))->to, level))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * True for a vertex in a branch of a set operation below a level.  Branches in
+ * sublinks matter only if links in them hold for the rows outside.
+ */
+static bool
+is_in_branch(TviewVertex *vertex, TviewLevel *level)
+{
+	bool		result = false;
+
+	for (TviewLevel *at = vertex->level; at != level; at = at->up)
+	{
+		if (at->container == 0 && !at->sublink_must_hold)
+			result = false;
+		else if (at->container != 0 && list_length(at->up->branches) > 1)
+			result = true;
+	}
+	return result;
 }
 
 /*
@@ -582,7 +650,10 @@ partition_vertex(Search *search, TviewVertex *vertex, TviewLevel *level,
 		tview_links_is_nullable(provider, level, NULL))
 		return NULL;
 	ways = find_ways(search->analysis, list_make1(provider), level);
-	return ways[vertex->number].cost == INT_MAX ? NULL : provider;
+	if (ways[vertex->number].cost == INT_MAX ||
+		passes_branch(steps_along(ways, vertex), vertex, level))
+		return NULL;
+	return provider;
 }
 
 /*
@@ -604,10 +675,7 @@ hop_from(Search *search, TviewVertex *vertex, List *prefix,
 	foreach(lc, partition)
 	{
 		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
-		TargetEntry *column =
-			get_sortgroupclause_tle(clause, level->query->targetList);
-		Node	   *other = tview_analyze_resolve(level, (Node *) column->expr,
-												  NULL);
+		Node	   *other = partition_expr(level, clause, NULL);
 
 		if (clause != first && other &&
 			bms_equal(tview_links_vertices(other), tview_links_vertices(expr)))
@@ -815,6 +883,12 @@ explain_full(Search *search, TviewSource *source, TviewVertex *vertex)
 		{
 			reason = "It is part of a recursive query.";
 			hint = "Keep the closure in a table of its own, and join that.";
+			break;
+		}
+		if (level->partitions != NIL && is_in_branch(vertex, level))
+		{
+			reason = "Its rows share partitions with those of other branches of a set operation.";
+			hint = "Make a TVIEW of the set operation, and read that.";
 			break;
 		}
 		if (level->is_limited)

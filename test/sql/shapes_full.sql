@@ -131,6 +131,52 @@ SELECT kit.check_all();
 TRUNCATE tb_item;
 SELECT kit.check_all();
 
+-- partitions whose rows are not found by the value of a changed row
+CREATE TABLE tb_here (pk_here int PRIMARY KEY, g int, fk_far int);
+CREATE TABLE tb_there (pk_there int PRIMARY KEY, g int);
+CREATE TABLE tb_sum (k int, n numeric NOT NULL);
+INSERT INTO tb_here VALUES (1, 1, 1), (2, 1, 1);
+INSERT INTO tb_there VALUES (11, 1), (12, 2);
+INSERT INTO tb_sum VALUES (1, 1.0), (2, 1.0);
+CREATE TABLE tv_both AS
+  SELECT id AS pk_both, g, count(*) OVER (PARTITION BY g) AS n
+  FROM (SELECT pk_here AS id, g FROM tb_here UNION ALL SELECT pk_there, g FROM tb_there) x;
+COMMENT ON TABLE tv_both IS 'window over a UNION of tables';
+CREATE TABLE tv_first AS
+  SELECT DISTINCT ON (g) id AS pk_first, g
+  FROM (SELECT pk_here AS id, g FROM tb_here UNION ALL SELECT pk_there, g FROM tb_there) x ORDER BY g, id DESC;
+COMMENT ON TABLE tv_first IS 'DISTINCT ON over a UNION of tables, the key is of the row that is chosen';
+CREATE TABLE tv_across AS
+  SELECT x.id AS pk_across, h.g, count(*) OVER (PARTITION BY h.g) AS n
+  FROM (SELECT pk_here AS id, fk_far FROM tb_here UNION ALL SELECT pk_there, g FROM tb_there) x
+    JOIN tb_here h ON h.pk_here = x.fk_far;
+COMMENT ON TABLE tv_across IS 'window over what a UNION is joined with';
+CREATE TABLE tv_hidden AS
+  SELECT DISTINCT ON (t.g) t.pk_there AS pk_hidden, count(*) OVER (PARTITION BY t.g) AS n
+  FROM tb_here h LEFT JOIN tb_there t ON t.pk_there = h.fk_far + 10 ORDER BY t.g, t.pk_there;
+COMMENT ON TABLE tv_hidden IS 'window that counts rows without a key, which DISTINCT ON hides';
+CREATE TABLE tv_digits AS
+  SELECT k AS pk_digits, n, sum(count(*)) OVER (PARTITION BY n::text) AS s FROM tb_sum GROUP BY k, n;
+COMMENT ON TABLE tv_digits IS 'window by the text of a number that rows are grouped by';
+CREATE TABLE tv_digits_below AS
+  SELECT k AS pk_digits_below, c, sum(c) OVER (PARTITION BY n + 0, n::text) AS s
+  FROM (SELECT k, n, count(*) AS c FROM tb_sum GROUP BY k, n) x;
+COMMENT ON TABLE tv_digits_below IS 'the same of a subquery';
+SELECT kit.check_all();
+UPDATE tb_there SET g = NULL WHERE pk_there = 11;
+SELECT kit.check_all();
+INSERT INTO tb_here VALUES (3, 2, 5);
+SELECT kit.check_all();
+UPDATE tb_there SET g = 1 WHERE pk_there = 12;
+SELECT kit.check_all();
+UPDATE tb_here SET g = 2 WHERE pk_here = 1;
+SELECT kit.check_all();
+INSERT INTO tb_sum VALUES (1, 1.00);
+SELECT kit.check_all();
+DELETE FROM tb_there WHERE pk_there = 12;
+DELETE FROM tb_here WHERE pk_here = 3;
+SELECT kit.check_all();
+
 -- which sources are meant: those without a route, no other
 SELECT m.entity, obj_description(m.tview, 'pg_class'), count(*) FILTER (WHERE e.strategy = 'full') > 0
 FROM pg_tview_meta m CROSS JOIN LATERAL pg_tviews_explain(m.tview::text) e
