@@ -673,6 +673,8 @@ typedef struct TviewIdentity
 extern void tview_plan_become_owner(TviewIdentity *saved, Oid owner,
 									int sec_flags, List *settings);
 extern void tview_plan_lift_restriction(const TviewIdentity *saved);
+extern int	tview_plan_see_all(void);
+extern void tview_plan_see_allowed(int sec_context);
 extern void tview_plan_leave_owner(const TviewIdentity *saved);
 extern uint64 tview_plan_command(const char *sql);
 extern List *tview_plan_strings(const char *sql);

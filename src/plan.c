@@ -112,6 +112,31 @@ tview_plan_lift_restriction(const TviewIdentity *saved)
 }
 
 /*
+ * As owner, sees all rows of the owner's tables from here on, even where FORCE
+ * ROW LEVEL SECURITY would hide some, as the triggers of foreign keys do.
+ * Returns what tview_plan_see_allowed needs.
+ */
+int
+tview_plan_see_all(void)
+{
+	Oid			userid;
+	int			sec_context;
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	SetUserIdAndSecContext(userid, sec_context | SECURITY_NOFORCE_RLS);
+	return sec_context;
+}
+
+/*
+ * Ends what tview_plan_see_all began.
+ */
+void
+tview_plan_see_allowed(int sec_context)
+{
+	SetUserIdAndSecContext(GetUserId(), sec_context);
+}
+
+/*
  * Ends what tview_plan_become_owner began.
  */
 void

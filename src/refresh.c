@@ -536,6 +536,7 @@ delete_gone(TviewWriter *writer, RefreshContext *context,
 	TviewRows	rows;
 	TviewPlan  *plan;
 	StringInfoData sql;
+	int			sec_context;
 
 	tview_progress_phase(&context->progress, TVIEW_PHASE_DELETING, 0);
 	rows.name = FRESH_ROWS;
@@ -557,9 +558,11 @@ delete_gone(TviewWriter *writer, RefreshContext *context,
 		appendStringInfo(&sql, " t.%s", name);
 	}
 	appendStringInfoChar(&sql, ')');
+	sec_context = tview_plan_see_all();
 	plan = tview_plan_prepare(sql.data, 0, NULL, &rows, TVIEW_PLAN_FEW);
 	tview_plan_run(plan, NULL, &rows, gone);
 	tview_plan_free(plan);
+	tview_plan_see_allowed(sec_context);
 	delete_keys(writer, gone, context, NULL);
 	tuplestore_end(gone);
 }

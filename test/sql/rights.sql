@@ -221,6 +221,26 @@ RESET ROLE;
 ALTER TABLE tv_open DISABLE ROW LEVEL SECURITY;
 SELECT kit.check('tv_open');
 
+-- ... also where stored rows are looked for by a part of the key, or all of them
+SET ROLE regress_owner;
+SELECT pg_tviews_create('t_rights.tv_pair', 'SELECT p.pk_post, u.name FROM tb_post p JOIN tb_user u ON u.pk_user = p.fk_user', '{pk_post,name}');
+ALTER TABLE tv_pair ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tv_pair FORCE ROW LEVEL SECURITY;
+RESET ROLE;
+UPDATE tb_user SET name = name || '!';
+SELECT kit.check('tv_pair');
+SET ROLE regress_owner;
+ALTER TABLE tv_pair DISABLE TRIGGER USER;
+DELETE FROM tv_pair;
+ALTER TABLE tv_pair NO FORCE ROW LEVEL SECURITY;
+INSERT INTO tv_pair VALUES (99, 'nobody');
+ALTER TABLE tv_pair FORCE ROW LEVEL SECURITY;
+ALTER TABLE tv_pair ENABLE TRIGGER USER;
+SELECT pg_tviews_refresh('tv_pair') >= 0;
+RESET ROLE;
+SELECT kit.check('tv_pair');
+DROP TABLE tv_pair;
+
 -- a new owner takes table and view over
 ALTER TABLE tv_post OWNER TO CURRENT_USER;
 SELECT count(DISTINCT relowner) FROM pg_class WHERE oid IN ('tv_post'::regclass, 'v_post'::regclass);
