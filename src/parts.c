@@ -48,6 +48,9 @@
 /* More parts than bits share the last one; the highest is not used. */
 #define LAST_BIT 62
 
+/* With more parts than these, documents are parts as a whole. */
+#define MAX_DOCUMENT_PARTS 800
+
 /* More combinations than these are refreshed as a whole. */
 #define MAX_PLANS 64
 
@@ -110,7 +113,8 @@ tview_parts_find(TviewAnalysis *analysis, TviewDef *def)
 		columns = columns_behind(columns, context.level->query);
 	}
 	context.levels = palloc0(sizeof(TviewParts) * nlevels);
-	def->parts = palloc0(sizeof(TviewPart) * (MaxHeapAttributeNumber + 1));
+	def->parts = palloc0(sizeof(TviewPart) *
+						 (MAX_DOCUMENT_PARTS + MaxHeapAttributeNumber));
 	for (int i = 0; i < def->nsources; i++)
 	{
 		TviewSource *source = &def->sources[i];
@@ -322,7 +326,7 @@ find_column(PartContext *context, TargetEntry *column)
 	if (is_key(def, column->resno - 1))
 		mark_expression(context, (Node *) column->expr, TVIEW_ALL_PARTS);
 	else if (document == NULL ||
-			 def->nparts + nargs / 2 > MaxHeapAttributeNumber / 2)
+			 def->nparts + nargs / 2 > MAX_DOCUMENT_PARTS)
 		mark_expression(context, (Node *) column->expr,
 						add_part(def, column->resno - 1, TVIEW_WHOLE_COLUMN));
 	else

@@ -173,6 +173,19 @@ BEGIN
 END $$;
 SELECT kit.check_all();
 
+-- more parts than a row may have columns
+DO $$
+DECLARE
+  document text := (SELECT format('jsonb_build_object(%s)', string_agg(format('%L, c%s', 'k' || i, i % 45 + 1), ', ')) FROM generate_series(1, 50) i);
+BEGIN
+  EXECUTE format('CREATE TABLE tv_widest AS SELECT pk_wide AS pk_widest, %s, %s FROM tb_wide',
+                 (SELECT string_agg(document || ' AS d' || i, ', ') FROM generate_series(1, 16) i),
+                 (SELECT string_agg('CASE WHEN false THEN c1 END AS n' || i, ', ') FROM generate_series(1, 1200) i));
+END $$;
+UPDATE tb_wide SET c7 = 77 WHERE pk_wide = 1;
+SELECT d1->'k6', d16->'k6' FROM tv_widest ORDER BY pk_widest;
+DROP TABLE tv_widest;
+
 -- a stored row that is not as it should be is made anew
 ALTER TABLE tv_teaser DISABLE TRIGGER USER;
 UPDATE tv_teaser SET data = '"lost"' WHERE pk_teaser = 1;
