@@ -19,6 +19,7 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_am.h"
@@ -78,6 +79,7 @@ static void fill_key(TviewDef *def, const TviewMeta *meta);
 static void check_key_type(TviewDef *def, AttrNumber attnum);
 static void fill_key_index(TviewDef *def, Relation tview);
 static bool index_fits(TviewDef *def, Relation index);
+static bool compares_alike(Relation index, int column);
 static void fill_dependencies(TviewDef *def);
 static void forbid_cycle(Oid tview);
 static TviewDef *copy_definition(const TviewDef *def);
@@ -552,14 +554,20 @@ check_key_type(TviewDef *def, AttrNumber attnum)
 												 TYPECACHE_BTREE_OPFAMILY |
 												 TYPECACHE_HASH_PROC);
 
+	/* PostgreSQL does not find the = of enums for a domain over one */
 	if (!OidIsValid(type->eq_opr) || !OidIsValid(type->hash_proc) ||
-		!OidIsValid(type->btree_opf))
+		!OidIsValid(type->btree_opf) ||
+		(type->typtype == TYPTYPE_DOMAIN &&
+		 type_is_enum(getBaseType(column->atttypid))))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("column \"%s\" cannot be the key of a TVIEW",
 						NameStr(column->attname)),
 				 errdetail("Values of type %s cannot be hashed and sorted.",
-						   format_type_be(column->atttypid))));
+						   format_type_be(column->atttypid)),
+				 type->typtype == TYPTYPE_DOMAIN ?
+					 errhint("Cast it to the type that the domain is over.") :
+					 0));
 }
 
 /*
@@ -614,11 +622,32 @@ index_fits(TviewDef *def, Relation index)
 				form->indkey.values[i])
 				position = j;
 		}
-		if (position < 0)
+		if (position < 0 || !compares_alike(index, i))
 			return false;
 		def->index_keys[i] = position;
 	}
 	return true;
+}
+
+/*
+ * True when a column's values are equal to an index as they are by their type
+ * and collation: keys are compared by these.
+ */
+static bool
+compares_alike(Relation index, int column)
+{
+	AttrNumber	attnum = index->rd_index->indkey.values[column];
+	Oid			type = index->rd_opcintype[column];
+	Oid			relid = index->rd_index->indrelid;
+	Oid			collation = InvalidOid;
+	Oid			atttype;
+	int32		typmod;
+
+	get_atttypetypmodcoll(relid, attnum, &atttype, &typmod, &collation);
+	return index->rd_indcollation[column] == collation &&
+		   get_opfamily_member(index->rd_opfamily[column], type, type,
+							   BTEqualStrategyNumber) ==
+			   lookup_type_cache(atttype, TYPECACHE_EQ_OPR)->eq_opr;
 }
 
 /*

@@ -174,4 +174,26 @@ SELECT m.entity, obj_description(m.tview, 'pg_class'),
 FROM pg_tview_meta m CROSS JOIN LATERAL pg_tviews_explain(m.tview::text) e
 WHERE obj_description(m.tview, 'pg_class') IS NOT NULL GROUP BY 1, 2 ORDER BY m.entity COLLATE "C";
 
+-- a domain over an enum: PostgreSQL has no = for it
+CREATE DOMAIN feeling AS mood;
+CREATE TABLE tb_felt (f feeling PRIMARY KEY, label text);
+INSERT INTO tb_felt VALUES ('sad', 'a'), ('ok', 'b');
+CREATE TABLE tv_felt AS SELECT f AS pk_felt, label FROM tb_felt;
+CREATE TABLE tv_felt AS SELECT f::mood AS pk_felt, label FROM tb_felt;
+UPDATE tb_felt SET label = upper(label);
+SELECT kit.check('tv_felt');
+
+-- an index that tells values apart which are equal is none on the key
+CREATE TYPE pair AS (a numeric, b text);
+CREATE TABLE tb_pair (p pair PRIMARY KEY, label text);
+INSERT INTO tb_pair VALUES ('(1.0,x)', 'l');
+CREATE TABLE tv_pair AS SELECT p AS pk_pair, label FROM tb_pair;
+UPDATE tb_pair SET p = '(1.00,x)';
+SELECT kit.check('tv_pair');
+CREATE UNIQUE INDEX tv_pair_image ON tv_pair (pk_pair record_image_ops);
+SELECT format('ALTER TABLE tv_pair DROP CONSTRAINT %I', conname) FROM pg_constraint
+WHERE conrelid = 'tv_pair'::regclass AND contype = 'p' \gexec
+UPDATE tb_pair SET p = '(1.000,x)';
+SELECT kit.check('tv_pair');
+
 DROP SCHEMA t_keys CASCADE;
