@@ -34,6 +34,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "compat.h"
@@ -111,6 +112,7 @@ static Node *to_other_row(Node *expr);
 static Node *to_other_row_mutator(Node *node, void *context);
 static bool is_other_row_walker(Node *node, void *context);
 static Node *same_value(SortGroupClause *clause, Node *expr, bool or_null);
+static Node *comparable(Node *expr);
 static Node *both_null(Node *expr);
 static void emit(Search *search, List *steps, TviewVertex *anchor);
 static List *scope_exprs(Search *search, TviewVertex *anchor);
@@ -729,17 +731,35 @@ hop_distinct(Search *search, TviewVertex *vertex, List *prefix,
 static Node *
 same_value(SortGroupClause *clause, Node *expr, bool or_null)
 {
-	Expr	   *equal_op = make_opclause(clause->eqop, BOOLOID, false,
-										 (Expr *) expr,
-										 (Expr *) to_other_row(expr),
-										 InvalidOid, exprCollation(expr));
+	Expr	   *equal_op;
 
+	expr = comparable(expr);
+	equal_op = make_opclause(clause->eqop, BOOLOID, false, (Expr *) expr,
+							 (Expr *) to_other_row(expr), InvalidOid,
+							 exprCollation(expr));
 	set_opfuncid((OpExpr *) equal_op);
 	if (!or_null)
 		return (Node *) equal_op;
 	/* NOT (a IS DISTINCT FROM b); the node is an OpExpr of another tag */
 	NodeSetTag(equal_op, T_DistinctExpr);
 	return (Node *) makeBoolExpr(NOT_EXPR, list_make1(equal_op), -1);
+}
+
+/*
+ * Returns an expression as something that an operator's name can be found for:
+ * for domains over enums and ranges PostgreSQL finds none.
+ */
+static Node *
+comparable(Node *expr)
+{
+	Oid			type = exprType(expr);
+	Oid			base = getBaseType(type);
+
+	if (base == type || !(type_is_enum(base) || type_is_range(base) ||
+						  type_is_multirange(base)))
+		return expr;
+	return (Node *) makeRelabelType((Expr *) expr, base, -1, InvalidOid,
+									COERCE_EXPLICIT_CAST);
 }
 
 /*

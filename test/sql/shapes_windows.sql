@@ -196,4 +196,20 @@ SELECT m.entity, obj_description(m.tview, 'pg_class'),
 FROM pg_tview_meta m CROSS JOIN LATERAL pg_tviews_explain(m.tview::text) e
 GROUP BY 1, 2 ORDER BY m.entity COLLATE "C";
 
+-- partitions by domains for whose values PostgreSQL finds no = by name
+CREATE TYPE shade AS ENUM ('dark', 'light');
+CREATE DOMAIN tone AS shade;
+CREATE DOMAIN span AS int4range;
+CREATE TABLE tb_paint (pk_paint int PRIMARY KEY, tone tone, span span, price int);
+INSERT INTO tb_paint SELECT i, 'dark', '[1,2)', i FROM generate_series(1, 4) i;
+CREATE TABLE tv_paint AS
+  SELECT pk_paint, sum(price) OVER (PARTITION BY tone) AS by_tone, sum(price) OVER (PARTITION BY tone, span) AS by_both FROM tb_paint;
+CREATE TABLE tv_tone AS SELECT DISTINCT ON (tone) tone::shade AS pk_tone, pk_paint FROM tb_paint WHERE tone IS NOT NULL ORDER BY tone, price;
+UPDATE tb_paint SET price = 10 WHERE pk_paint = 1;
+SELECT kit.check('tv_paint'), kit.check('tv_tone');
+UPDATE tb_paint SET tone = 'light', span = '[1,3)' WHERE pk_paint = 2;
+UPDATE tb_paint SET span = '[1,3)', price = 0 WHERE pk_paint = 3;
+UPDATE tb_paint SET tone = NULL WHERE pk_paint = 4;
+SELECT kit.check('tv_paint'), kit.check('tv_tone');
+
 DROP SCHEMA t_windows CASCADE;
