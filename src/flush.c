@@ -641,13 +641,15 @@ flush_tview(TviewDef *def)
 	List	   *pending = tview_queue_take(def->tview);
 	FlushSearch search = {def, pending, NULL};
 	TviewCounts counts;
+	TviewParts	parts;
 
+	/* a savepoint that ends meanwhile may merge the touches with others */
+	parts = touched_parts(def, pending);
 	tview_snapshots_begin(def, !is_ending);
 	if (touches_all(def, pending) || !lock_and_find(&search))
 		(void) tview_locks_begin(def, NIL, true);
 	tview_snapshots_check(def, search.scope);
-	counts = search.scope ? tview_refresh_keys(def, search.scope,
-											   touched_parts(def, pending)) :
+	counts = search.scope ? tview_refresh_keys(def, search.scope, parts) :
 							tview_refresh_all(def, false);
 	tview_queue_release(pending);
 	MemoryContextSwitchTo(caller);
