@@ -8,12 +8,13 @@ from .dice import Dead
 from .expressions import Expressions, TAGS
 from .model import Col, Table, ident, optional
 from .relations import Query, Scope, Source
+from .windows import Windows
 from . import shapes, values
 
 NAMES = ("k1", "k2", "k3")
 
 
-class Queries(Expressions):
+class Queries(Windows, Expressions):
     def __init__(self, dice, model, budget=7):
         super().__init__(dice)
         self.model = model
@@ -37,8 +38,10 @@ class Queries(Expressions):
             options["tview"] = 22 if self.model.tviews and "tview_source" not in self.dice.without else 0
             options["cte"] = 40 if any(c.key or not keyed for c in self.ctes) else 0
             options["query"] = 16 if depth > 0 and self.budget > 1 else 0
+            options["set"] = 7 if self.model_has_key() and "set_source" not in self.dice.without else 0
         shape = self.dice.shape
-        for kind, name in (("helper", "helper_view"), ("tview", "tview_source"), ("query", "subquery")):
+        for kind, name in (("helper", "helper_view"), ("tview", "tview_source"), ("query", "subquery"),
+                           ("set", "set_source")):
             if shape == name and options.get(kind):
                 options[kind] *= 10
         if base or not self.model_has_key():
@@ -106,6 +109,33 @@ class Queries(Expressions):
         self.dice.note("subquery")
         query = self.query(depth - 1)
         return Source("(%s)" % query.sql, self.alias(), query.cols, query.key)
+
+    def source_set(self, depth, keyed):
+        """A UNION of two tables: rows of both share groups, partitions and partners."""
+        self.dice.note("set_source")
+        one, two = self.source_base(0, True, True), self.source_base(0, True, True)
+        types = [tuple(t for _, t in s.key_refs()) for s in (one, two)]
+        if len(types[0]) != 1 or len(types[1]) != 1:
+            raise Dead("key would have too many columns")
+        if all(t[0] in values.NUMBERS for t in types) and self.dice.chance(0.6):
+            keys = [["%s::bigint AS id" % one.key_refs()[0][0]], ["-1 - %s::bigint" % two.key_refs()[0][0]]]
+            cols, key = [Col("id", "bigint", True)], ("id",)
+        elif types[0] == types[1]:
+            keys = [["'one'::text AS src", "%s AS id" % one.key_refs()[0][0]], ["'two'::text", two.key_refs()[0][0]]]
+            cols, key = [Col("src", "text", True), Col("id", types[0][0], True)], ("src", "id")
+        else:
+            raise Dead("keys of two types")
+        shared = [t for t in values.GROUP_TYPES if Scope([one]).columns([t])]
+        for i, type_ in enumerate(self.dice.sample(shared, 3)):
+            cols.append(Col("u%d" % i, type_))
+            keys[0].append("%s AS u%d" % (self.expr(Scope([one]), type_), i))
+            keys[1].append(self.expr(Scope([two]), type_))
+        parts = []
+        for source, listed in zip((one, two), keys):
+            where = optional(" WHERE " + self.simple_pred(Scope([source]))) if self.dice.chance(0.25) else ""
+            parts.append("SELECT %s FROM %s%s" % (", ".join(listed), source.sql, where))
+        word = self.dice.pick([" UNION ALL ", " UNION ALL ", " UNION "])
+        return Source("(%s)" % word.join(parts), self.alias(), cols, key)
 
     # -- sublinks ------------------------------------------------------------------------------
 
@@ -248,8 +278,8 @@ class Queries(Expressions):
     # -- forms: dispatch -----------------------------------------------------------------------
 
     FORMS = {"rows": 40, "group_by": 16, "group_by_pk": 4, "distinct": 6, "distinct_on": 6, "window": 6,
-             "row_number": 5, "union": 3, "union_all": 4, "intersect": 3, "except": 3, "cte": 9,
-             "unnest": 3, "json_elements": 5, "series": 2}
+             "row_number": 5, "group_window": 4, "distinct_window": 3, "set_window": 3, "union": 3, "union_all": 4,
+             "intersect": 3, "except": 3, "cte": 9, "unnest": 3, "json_elements": 5, "series": 2}
     FULL = {"full_subquery": 3, "full_cross_join": 3, "full_limit": 3, "full_recursive": 3, "full_window": 3}
 
     def query(self, depth, names=NAMES, full=False):
@@ -368,8 +398,11 @@ class Queries(Expressions):
         order = [inner.ref(first) + self.dice.pick(["", " DESC", " DESC NULLS LAST"])] + \
                 [inner.ref(n) for n in names if n != first]
         many = len(key) + len(inner.key) <= 3 and self.dice.chance(0.4)
-        sub = "LATERAL (SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %d)" % (
-            ", ".join(inner.ref(n) for n in names), inner.sql, cond, ", ".join(order), 2 if many else 1)
+        limit = "LIMIT %d" % (2 if many else 1)
+        if many and self.dice.want("with_ties", 0.4):
+            order, limit = order[:1], "FETCH FIRST %d ROWS WITH TIES" % self.dice.int(1, 2)
+        sub = "LATERAL (SELECT %s FROM %s WHERE %s ORDER BY %s %s)" % (
+            ", ".join(inner.ref(n) for n in names), inner.sql, cond, ", ".join(order), limit)
         source = Source(sub, self.alias(), [inner.col(n) for n in names], inner.key)
         scope.add(source)
         if many:
@@ -563,65 +596,6 @@ class Queries(Expressions):
         query = self.select_required(names, keys, items, text, where, len(keys), " ORDER BY " + order)
         return Query(query.sql.replace("SELECT ", "SELECT DISTINCT ON (%s) " % on, 1), query.cols, query.key)
 
-    # -- forms: windows ------------------------------------------------------------------------
-
-    def window_function(self, scope, partition, order):
-        """A function whose value does not depend on the order of rows that are equal in `order`."""
-        over = "(%sORDER BY %s)" % (partition, order)
-        whole = "(%s)" % partition.strip()
-        sql, col = self.column(scope)
-        return self.dice.pick([
-            ("row_number() OVER %s" % over, "bigint"), ("rank() OVER %s" % over, "bigint"),
-            ("dense_rank() OVER %s" % over, "bigint"), ("count(*) OVER %s" % whole, "bigint"),
-            ("count(%s) OVER %s" % (sql, whole), "bigint"),
-            ("lag(%s) OVER %s" % (sql, over), col.type), ("lead(%s) OVER %s" % (sql, over), col.type),
-            ("first_value(%s) OVER %s" % (sql, over), col.type)])
-
-    def windowed(self, source, names, partition_cols):
-        """Rows of a keyed source with window functions; ordered by all that is shown."""
-        scope = Scope([source])
-        shown = list(source.key) + [c.name for c in self.dice.sample(
-            [c for c in source.cols if c.name not in source.key], 2)]
-        first = self.dice.pick(shown)
-        order = ", ".join([source.ref(first) + self.dice.pick(["", " DESC"])] +
-                          [source.ref(n) for n in shown if n != first])
-        partition = ""
-        if partition_cols:
-            partition = "PARTITION BY %s " % ", ".join(partition_cols)
-        narrow = Scope([Source("", source.alias, [source.col(n) for n in shown])])
-        items = [(source.ref(n), source.col(n).type, "c%d" % i)
-                 for i, n in enumerate(shown[len(source.key):], 1)]
-        items += [self.window_function(narrow, partition, order) + ("w%d" % i,)
-                  for i in range(self.dice.int(1, 2))]
-        where = [self.simple_pred(scope)] if self.dice.chance(0.3) else []
-        return self.select(names, source.key_refs(), items, source.sql, where)
-
-    def form_window(self, depth, names):
-        source = self.source(depth, keyed=True)
-        cols = [c for c in source.cols if c.type in values.GROUP_TYPES and c.name not in source.key]
-        refs = [source.ref(c.name) for c in self.dice.sample(cols, self.dice.int(1, 2))]
-        if not refs:
-            raise Dead("nothing to partition by")
-        return self.windowed(source, names, refs)
-
-    def form_full_window(self, depth, names):
-        return self.windowed(self.source(depth, keyed=True), names, [])
-
-    def form_row_number(self, depth, names):
-        """Key: the partition and the number in it.  Ordered by all columns shown, so ties are twins."""
-        text, scope, where = self.tree(depth)
-        key, type_ = self.any_expr(scope, values.GROUP_TYPES)
-        items = self.items(scope, 0, 1, 3)
-        order = ", ".join(sql + self.dice.pick(["", " DESC"]) for sql, _, _ in items)
-        number = "row_number() OVER (PARTITION BY %s ORDER BY %s)" % (key, order)
-        query = self.select_required(("g", "rn"), [(key, type_), (number, "bigint")], items, text,
-                                     ["%s IS NOT NULL" % key] + where, 1, "")
-        alias = self.alias()
-        source = Source("(%s)" % query.sql, alias, query.cols, ("g", "rn"))
-        outer = [(source.ref(n), t, n) for _, t, n in items]
-        limit = ["%s <= %d" % (source.ref("rn"), self.dice.int(1, 3))] if self.dice.chance(0.7) else []
-        return self.select(names, source.key_refs(), outer, source.sql, limit)
-
     # -- forms: set operations -----------------------------------------------------------------
 
     def branch(self, types, names, depth):
@@ -733,8 +707,10 @@ class Queries(Expressions):
         query = self.query(depth, names)
         if " ORDER BY " in query.sql[-200:] or query.sql.startswith("WITH"):
             raise Dead("already ordered")
-        order = ", ".join(str(i) for i in range(1, len(query.key) + 1))
-        return Query("SELECT * FROM (%s) q ORDER BY %s LIMIT %d" % (query.sql, order, self.dice.int(1, 5)),
+        order, limit = ", ".join(str(i) for i in range(1, len(query.key) + 1)), "LIMIT %d"
+        if self.dice.want("with_ties", 0.4):
+            order, limit = str(self.dice.int(1, len(query.cols))), "FETCH FIRST %d ROWS WITH TIES"
+        return Query("SELECT * FROM (%s) q ORDER BY %s %s" % (query.sql, order, limit % self.dice.int(1, 5)),
                      query.cols, query.key)
 
     def form_full_recursive(self, depth, names):
@@ -757,4 +733,6 @@ class Queries(Expressions):
 
 def is_by_key(used):
     """No part of the query lacks a route."""
+    if "set_source" in used and any(name in shapes.PARTITIONED for name in used):
+        return False
     return not any(name in shapes.IN_FULL for name in used)

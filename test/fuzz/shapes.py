@@ -42,6 +42,10 @@ BY_KEY = {
     "distinct_on": "DISTINCT ON",
     "window": "window functions with PARTITION BY",
     "row_number": "the first rows of each partition by row_number()",
+    "group_window": "windows over groups, by an expression over what they are grouped by",
+    "distinct_window": "windows beside DISTINCT ON",
+    "set_window": "windows or DISTINCT ON over a UNION [ALL] of two tables",
+    "with_ties": "FETCH FIRST ... WITH TIES",
     "union": "UNION",
     "union_all": "UNION ALL",
     "intersect": "INTERSECT [ALL]",
@@ -60,6 +64,7 @@ BY_KEY = {
     "helper_view": "a plain view as a source",
     "tview_source": "a TVIEW as a source",
     "subquery": "a composed query as a source",
+    "set_source": "a UNION [ALL] of two tables as a source",
     "partition_source": "a partition or child table as a source",
     "only": "FROM ONLY",
     "whole_row": "to_jsonb(row)",
@@ -76,6 +81,10 @@ IN_FULL = {
     "constant_key": "a branch of a set operation whose key is a constant",
     "full_window": "window without PARTITION BY",
 }
+
+# a row's partition is not found where rows of several branches share it
+PARTITIONED = ("distinct_on", "window", "row_number", "group_window", "distinct_window", "set_window",
+               "lateral_top")
 
 SCHEMA = {
     "partitioned": "partitioned base table",
