@@ -16,6 +16,7 @@ VERSIONS = "SELECT md5(string_agg(ctid::text || ' ' || xmin::text, ',' ORDER BY 
 # For plpgsql: the number of differing rows.  Made once in the template database.
 HELPERS = """
 CREATE SCHEMA fuzz;
+CREATE COLLATION fuzz.nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE FUNCTION fuzz.diff(view text, tview text) RETURNS bigint LANGUAGE plpgsql AS $fn$
 DECLARE
   cols text;
@@ -47,5 +48,6 @@ def key_sql(view, key):
 # --dry: nobody keeps the TVIEWs exact, so plpgsql has nothing to complain about
 DRY_HELPERS = """
 CREATE SCHEMA fuzz;
+CREATE COLLATION fuzz.nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE FUNCTION fuzz.diff(view text, tview text) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
 """

@@ -41,7 +41,7 @@ class Queries(Windows, Expressions):
             options["set"] = 7 if self.model_has_key() and "set_source" not in self.dice.without else 0
         shape = self.dice.shape
         for kind, name in (("helper", "helper_view"), ("tview", "tview_source"), ("query", "subquery"),
-                           ("set", "set_source")):
+                           ("set", "set_source"), ("set", "collated_set")):
             if shape == name and options.get(kind):
                 options[kind] *= 10
         if base or not self.model_has_key():
@@ -130,12 +130,29 @@ class Queries(Windows, Expressions):
             cols.append(Col("u%d" % i, type_))
             keys[0].append("%s AS u%d" % (self.expr(Scope([one]), type_), i))
             keys[1].append(self.expr(Scope([two]), type_))
+        if self.dice.want("collated_set", 0.2):
+            self.collate(one, two, cols, keys)
         parts = []
         for source, listed in zip((one, two), keys):
             where = optional(" WHERE " + self.simple_pred(Scope([source]))) if self.dice.chance(0.25) else ""
             parts.append("SELECT %s FROM %s%s" % (", ".join(listed), source.sql, where))
         word = self.dice.pick([" UNION ALL ", " UNION ALL ", " UNION "])
         return Source("(%s)" % word.join(parts), self.alias(), cols, key)
+
+    def collate(self, one, two, cols, keys):
+        """A column that the second table compares without regard to case, but the UNION does not."""
+        first, second = [self.dice.pick([c for c in s.cols if c.type == "text"]) for s in (one, two)]
+        two.text = "(SELECT *, %s COLLATE fuzz.nocase AS folded FROM %s)" % (second.sql, two.text)
+        cols.append(Col("cased", "text"))
+        keys[0].append('%s COLLATE "default" AS cased' % one.ref(first.name))
+        keys[1].append(two.ref("folded"))
+        third = self.source_base(0, False, True)
+        texts = [c for c in third.cols if c.type == "text"]
+        if texts:
+            cols.append(Col("met", "bigint"))
+            keys[0].append("0::bigint AS met")
+            keys[1].append("(SELECT count(*) FROM %s WHERE %s = %s)" % (
+                third.sql, third.ref(self.dice.pick(texts).name), two.ref("folded")))
 
     # -- sublinks ------------------------------------------------------------------------------
 

@@ -65,6 +65,7 @@ BY_KEY = {
     "tview_source": "a TVIEW as a source",
     "subquery": "a composed query as a source",
     "set_source": "a UNION [ALL] of two tables as a source",
+    "collated_set": "a branch of it that compares without regard to case",
     "partition_source": "a partition or child table as a source",
     "only": "FROM ONLY",
     "whole_row": "to_jsonb(row)",

@@ -54,7 +54,7 @@ class Windows:
         by, type_ = self.any_expr(scope, values.GROUP_TYPES)
         if self.dice.chance(0.4):
             order = ", ".join([by] + [sql + self.dice.pick(["", " DESC"]) for sql, _ in key])
-            return self.select(names, key, [(by, type_, "c1")] + self.items(scope, 0, 0, 1), text, (),
+            return self.select(names, key, [(by, type_, "c0")] + self.items(scope, 0, 0, 1), text, (),
                                "DISTINCT ON (%s) " % by, " ORDER BY " + order)
         if len(scope.sources) == 1:
             return self.windowed(source, names, [by])
