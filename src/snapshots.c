@@ -154,17 +154,21 @@ is_outdated(void)
 }
 
 /*
- * True when two row sets without duplicates hold the same rows.
+ * True when two row sets hold the same rows.  They have duplicates only if
+ * the key is ambiguous, which is an error later.
  */
 static bool
 is_same(Tuplestorestate *left, Tuplestorestate *right, TupleDesc desc)
 {
 	TviewTouches *set = as_set(left, desc);
+	TviewTouches *other = as_set(right, desc);
 	uint64		count = tview_touches_count(set);
 
-	tview_touches_merge(set, as_set(right, desc));
-	return count == (uint64) tuplestore_tuple_count(right) &&
-		   count == tview_touches_count(set);
+	if (count != tview_touches_count(other) ||
+		tuplestore_tuple_count(left) != tuplestore_tuple_count(right))
+		return false;
+	tview_touches_merge(set, other);
+	return count == tview_touches_count(set);
 }
 
 /*
