@@ -368,7 +368,8 @@ free_doomed(XactEvent event, void *arg)
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
 		event != XACT_EVENT_PREPARE)
 		return;
-	if (event == XACT_EVENT_ABORT && has_changed_catalog)
+	/* what is prepared may still be rolled back, and is not seen until then */
+	if (event != XACT_EVENT_COMMIT && has_changed_catalog)
 		invalidate_relation((Datum) 0, InvalidOid);
 	has_changed_catalog = false;
 	if (freed_generation == generation && doomed == NIL)

@@ -61,5 +61,18 @@ $node->sql(q{COMMIT PREPARED 'last'});
 $node->checked(1, 'after a crash');
 is($node->sql('SELECT name FROM tv_post WHERE pk_post = 9'), 'p', 'nothing is lost');
 
+# a session does not go by what it has prepared and then rolled back
+$node->sql(q{
+	CREATE TABLE tv_title AS SELECT pk_post AS pk_title, title FROM tv_post;
+	BEGIN;
+	UPDATE tb_post SET title = 'x';
+	DROP TABLE tv_title;
+	UPDATE tb_post SET title = 'y';
+	PREPARE TRANSACTION 'drop';
+	ROLLBACK PREPARED 'drop';
+	UPDATE tb_post SET title = 'z';
+});
+$node->checked(2, 'a TVIEW whose DROP was prepared and rolled back');
+
 $node->stop;
 done_testing();
