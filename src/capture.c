@@ -158,6 +158,7 @@ pg_tviews_capture(PG_FUNCTION_ARGS)
 			capture_statement(trigdata, sources);
 		if (tview_refresh_at == TVIEW_AT_STATEMENT || tview_queue_is_full())
 			tview_flush_all();
+		tview_foreign_captured();
 	}
 	return PointerGetDatum(NULL);
 }

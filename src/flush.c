@@ -5,7 +5,8 @@
  * When: before the transaction commits or is prepared; before a query that can
  * see a TVIEW, which then gets a snapshot that sees the refreshed rows; before
  * utility commands; at the end of each statement if pg_tviews.refresh_at says
- * so; and when the queue has outgrown its memory (capture.c).
+ * so, or foreign tables are read (foreign.c); and when the queue has outgrown
+ * its memory (capture.c).
  *
  * In which order: TVIEWs before those that are built on them.  Rows that a
  * flush writes are touches of the latter, so it goes on until nothing is
@@ -153,6 +154,8 @@ tview_flush_all(void)
 		while ((task.def = tview_queue_next()) != NULL)
 		{
 			CHECK_FOR_INTERRUPTS();
+			if (is_ending)
+				tview_foreign_check_end(task.def);
 			if (may_go_stale(task.def))
 				flush_or_mark(&task);
 			else

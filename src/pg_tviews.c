@@ -66,6 +66,7 @@ _PG_init(void)
 {
 	define_settings();
 	tview_flush_install_hooks();
+	tview_foreign_install_hooks();
 	tview_locks_install_callback();
 	tview_stats_install();
 }

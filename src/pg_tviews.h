@@ -639,6 +639,11 @@ extern TviewCounts tview_flush_refresh(TviewDef *def, TviewKeys *scope,
 									   bool force);
 extern void tview_flush_install_hooks(void);
 
+/* in foreign.c */
+extern void tview_foreign_install_hooks(void);
+extern void tview_foreign_check_end(const TviewDef *def);
+extern void tview_foreign_captured(void);
+
 /* in document.c */
 extern Jsonb *tview_document_merge(Jsonb *stored, Jsonb *fresh);
 
