@@ -209,7 +209,10 @@ warn_of_relation(const TviewDef *def, Oid relid)
 				(errcode(ERRCODE_WARNING),
 				 errmsg("TVIEW \"%s\" follows only those changes of foreign table \"%s\" that are made through it",
 						get_rel_name(def->tview), get_rel_name(relid)),
-				 errhint("Call pg_tviews_refresh() after changes made elsewhere.")));
+				 COMPAT_FOREIGN_TRUNCATE_TRIGGERS ?
+					 0 :
+					 errdetail("Nor does it follow TRUNCATE."),
+				 errhint("Call pg_tviews_refresh() after other changes.")));
 	if (rel->rd_rel->relrowsecurity)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),

@@ -265,6 +265,12 @@ compat_is_not_null_valid(Oid relid, AttrNumber attnum)
 }
 
 /*
+ * Whether foreign tables can have triggers for TRUNCATE: 16 allowed that
+ * (commit 3b00a944a9b).
+ */
+#define COMPAT_FOREIGN_TRUNCATE_TRIGGERS (PG_VERSION_NUM >= 160000)
+
+/*
  * Parameters and arguments of an ExecutorRun hook: 18 took the last one away
  * (commit 3eea7a0c97e).
  */

@@ -74,6 +74,7 @@ static bool needs_row_triggers(Oid relid, List *tree);
 static bool has_outer_parent(List *tree);
 static char *find_problem(Relation rel, const CaptureEvent *event,
 						  bool by_row);
+static bool can_hear_truncate(Relation rel);
 static bool leaves_capture_rows(Oid relid, int16 event);
 static void add_to_table(Oid relid, bool by_row);
 static void add_for_event(Relation rel, const CaptureEvent *event,
@@ -464,7 +465,7 @@ find_problem(Relation rel, const CaptureEvent *event, bool by_row)
 	const char *name = tview_names_shown(RelationGetRelid(rel));
 
 	if (event->event == TRIGGER_TYPE_TRUNCATE ?
-			relkind == RELKIND_FOREIGN_TABLE :
+			!can_hear_truncate(rel) :
 			by_row && relkind == RELKIND_PARTITIONED_TABLE)
 		return NULL;			/* needs none */
 	if (trigger == NULL && relkind == RELKIND_PARTITIONED_TABLE &&
@@ -478,6 +479,16 @@ find_problem(Relation rel, const CaptureEvent *event, bool by_row)
 		return psprintf("Trigger %s on %s is disabled.", trigger->tgname,
 						name);
 	return NULL;
+}
+
+/*
+ * Whether a table can have a trigger for TRUNCATE.
+ */
+static bool
+can_hear_truncate(Relation rel)
+{
+	return COMPAT_FOREIGN_TRUNCATE_TRIGGERS ||
+		   rel->rd_rel->relkind != RELKIND_FOREIGN_TABLE;
 }
 
 /*
@@ -525,8 +536,8 @@ add_for_event(Relation rel, const CaptureEvent *event, bool by_row)
 
 	if (event->event == TRIGGER_TYPE_TRUNCATE)
 	{
-		if (rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
-			return;				/* cannot have it */
+		if (!can_hear_truncate(rel))
+			return;
 		by_row = false;
 	}
 	if (by_row && rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)

@@ -32,6 +32,9 @@ my %changes = (
 	'an EXCEPTION block' => q{DO $$ BEGIN UPDATE tb_user SET name = 'c'; PERFORM count(*) FROM tv_said;
 		RAISE division_by_zero; EXCEPTION WHEN OTHERS THEN UPDATE tb_user SET name = 'd' WHERE pk_user = 1; END $$},
 );
+# 15 has no triggers for that on foreign tables: docs/guide.md says so
+$changes{'TRUNCATE'} = q{TRUNCATE tb_word}
+	if $node->sql('SHOW server_version_num') >= 160000;
 for my $what (sort keys %changes)
 {
 	is($node->psql('postgres', $changes{$what}), 0, "$what: commits");
