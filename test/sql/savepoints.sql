@@ -309,4 +309,17 @@ COMMIT;
 SELECT * FROM look;
 SELECT kit.check_all();
 
+-- a key that has become ambiguous is no serialization failure, though the id of
+-- a subtransaction makes the transaction's own snapshot look old
+CREATE TABLE tb_tag (pk_tag int, fk_post int);
+INSERT INTO tb_tag VALUES (1, 1);
+CREATE TABLE tv_tag AS SELECT t.pk_tag FROM tb_tag t JOIN tb_post p ON p.pk_post = t.fk_post;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SAVEPOINT a;
+INSERT INTO tb_tag VALUES (2, 2);
+ROLLBACK TO a;
+INSERT INTO tb_tag VALUES (1, 2);
+ROLLBACK;
+SELECT kit.check_all();
+
 DROP SCHEMA t_save CASCADE;
