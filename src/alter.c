@@ -39,6 +39,7 @@ static void check_access(TviewMeta *meta);
 static void read_nothing(void *arg);
 static bool uses_whole_rows(const TviewDef *def);
 static bool reads_children(const TviewDef *def);
+static bool reads_policies(const TviewDef *def);
 static void refresh(Oid tview);
 
 /*
@@ -349,7 +350,27 @@ tview_alter_refresh(Oid relid, bool whole_rows_only)
 }
 
 /*
- * Has the same TVIEWs refreshed when the transaction commits.
+ * Refreshes those of these TVIEWs that read tables with row-level security,
+ * after the owner of something, whom policies let pass, or the roles that
+ * policies name have changed.
+ */
+void
+tview_alter_policies(List *tviews)
+{
+	ListCell   *lc;
+
+	foreach(lc, tviews)
+	{
+		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
+
+		if (def != NULL && reads_policies(def))
+			refresh(lfirst_oid(lc));
+	}
+}
+
+/*
+ * Has the TVIEWs that read a relation or one of its children refreshed when
+ * the transaction commits.
  */
 void
 tview_alter_refresh_later(Oid relid)
@@ -446,6 +467,8 @@ tview_alter_object(Oid class, Oid object)
 	}
 	foreach(lc, tviews)
 	{
+		/* a plan may hold what was computed when it was made */
+		tview_definition_forget(lfirst_oid(lc));
 		tview_alter_check(lfirst_oid(lc));
 		refresh(lfirst_oid(lc));
 	}
@@ -629,6 +652,24 @@ reads_children(const TviewDef *def)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Whether a TVIEW reads tables with row-level security.
+ */
+static bool
+reads_policies(const TviewDef *def)
+{
+	bool		result = false;
+
+	for (int i = 0; i < def->nsources && !result; i++)
+	{
+		Relation	rel = table_open(def->sources[i].relid, AccessShareLock);
+
+		result = rel->rd_rel->relrowsecurity;
+		table_close(rel, NoLock);
+	}
+	return result;
 }
 
 /*

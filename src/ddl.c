@@ -16,6 +16,8 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "miscadmin.h"
@@ -50,13 +52,15 @@ static void follow_alter_table(AlterTableStmt *stmt);
 static void follow_altered_table(Oid relid, int changes);
 static int	alter_table_changes(AlterTableStmt *stmt);
 static void follow_dropped_parents(AlterTableStmt *stmt);
-static void follow_view(void);
+static void follow_views(List *relids);
+static void follow_rule(RuleStmt *stmt);
 static void forget_texts(void);
 static void follow_rename(RenameStmt *stmt);
 static void follow_column(Oid relid, RenameStmt *stmt);
 static void follow_schema(void);
 static void follow_objects(Oid class);
-static void follow_dropped_policies(DropStmt *stmt);
+static void follow_dropped_policies(void);
+static void follow_dropped_columns(void);
 static void refuse_statement_trigger(CreateTrigStmt *stmt);
 static void follow_rows(RangeVar *relation);
 static DropBehavior drop_behavior(Node *parsetree);
@@ -136,6 +140,12 @@ pg_tviews_sql_drop(PG_FUNCTION_ARGS)
 	tview_drop_clean(drop_behavior(parsetree), tview_restore_is_active());
 	if (lost_children)
 		tview_alter_refresh_parents();
+	if (!tview_restore_is_active())
+	{
+		follow_dropped_policies();
+		if (!IsA(parsetree, AlterTableStmt))
+			follow_dropped_columns();
+	}
 	PG_RETURN_NULL();
 }
 
@@ -394,7 +404,10 @@ follow(Node *parsetree)
 			follow_alter_table((AlterTableStmt *) parsetree);
 			break;
 		case T_ViewStmt:
-			follow_view();
+			follow_views(touched_objects(RelationRelationId));
+			break;
+		case T_RuleStmt:
+			follow_rule((RuleStmt *) parsetree);
 			break;
 		case T_RenameStmt:
 			forget_texts();
@@ -426,8 +439,16 @@ follow(Node *parsetree)
 		case T_AlterSubscriptionStmt:
 			follow_subscriptions();
 			break;
-		case T_DropStmt:
-			follow_dropped_policies((DropStmt *) parsetree);
+		case T_AlterTSConfigurationStmt:
+			follow_objects(TSConfigRelationId);
+			break;
+		case T_AlterTSDictionaryStmt:
+			follow_objects(TSDictionaryRelationId);
+			break;
+		case T_DropOwnedStmt:
+		case T_ReassignOwnedStmt:
+			/* roles of policies, owners: PostgreSQL does not say which */
+			tview_alter_policies(tview_catalog_list());
 			break;
 		default:
 			break;
@@ -499,6 +520,8 @@ follow_altered_table(Oid relid, int changes)
 		tview_alter_check(relid);
 	if (OidIsValid(tview) && (changes & CHANGED_OWNER))
 		tview_alter_owner(tview);
+	else if (changes & CHANGED_OWNER)
+		tview_alter_policies(tview_catalog_dependents(relid));
 	if (changes & CHANGED_PERSISTENCE)
 		tview_alter_persistence(relid);
 	if (changes & CHANGED_CHILDREN)
@@ -589,12 +612,12 @@ follow_dropped_parents(AlterTableStmt *stmt)
  * Replaced views: those of TVIEWs, and those that TVIEWs read.
  */
 static void
-follow_view(void)
+follow_views(List *relids)
 {
 	List	   *tviews = NIL;
 	ListCell   *lc;
 
-	foreach(lc, touched_objects(RelationRelationId))
+	foreach(lc, relids)
 	{
 		Oid			tview = tview_catalog_of_view(lfirst_oid(lc));
 		List	   *readers = tview_catalog_dependents(lfirst_oid(lc));
@@ -605,6 +628,18 @@ follow_view(void)
 	}
 	foreach(lc, tviews)
 		tview_alter_query(lfirst_oid(lc));
+}
+
+/*
+ * A rule: that of a view is its query.
+ */
+static void
+follow_rule(RuleStmt *stmt)
+{
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+
+	if (stmt->event == CMD_SELECT && OidIsValid(relid))
+		follow_views(list_make1_oid(relid));
 }
 
 /*
@@ -686,21 +721,51 @@ follow_objects(Oid class)
 }
 
 /*
- * Dropped policies: each is named by its table's name and its own.
+ * Dropped policies, be it by CASCADE.
  */
 static void
-follow_dropped_policies(DropStmt *stmt)
+follow_dropped_policies(void)
 {
+	List	   *relids;
 	ListCell   *lc;
 
-	if (stmt->removeType != OBJECT_POLICY)
-		return;
-	foreach(lc, stmt->objects)
-	{
-		List	   *table = list_copy(lfirst_node(List, lc));
+	relids = tview_plan_strings("SELECT DISTINCT c.oid"
+								" FROM pg_catalog.pg_event_trigger_dropped_objects() d"
+								" JOIN pg_catalog.pg_namespace n"
+								" ON n.nspname OPERATOR(pg_catalog.=) d.address_names[1]"
+								" JOIN pg_catalog.pg_class c"
+								" ON c.relnamespace OPERATOR(pg_catalog.=) n.oid"
+								" AND c.relname OPERATOR(pg_catalog.=) d.address_names[2]"
+								" WHERE d.object_type OPERATOR(pg_catalog.=) 'policy'"
+								" ORDER BY c.oid");
+	foreach(lc, relids)
+		tview_alter_refresh(atooid(lfirst(lc)), false);
+}
 
-		table = list_truncate(table, list_length(table) - 1);
-		follow_rows(makeRangeVarFromNameList(table));
+/*
+ * Columns that were dropped along with their type: they show in documents made
+ * of whole rows.
+ */
+static void
+follow_dropped_columns(void)
+{
+	List	   *relids;
+	ListCell   *lc;
+
+	relids = tview_plan_strings("SELECT DISTINCT c.oid"
+								" FROM pg_catalog.pg_event_trigger_dropped_objects() d"
+								" JOIN pg_catalog.pg_class c"
+								" ON c.oid OPERATOR(pg_catalog.=) d.objid"
+								" WHERE d.classid OPERATOR(pg_catalog.=)"
+								" 'pg_catalog.pg_class'::pg_catalog.regclass"
+								" AND d.objsubid OPERATOR(pg_catalog.<>) 0"
+								" ORDER BY c.oid");
+	foreach(lc, relids)
+	{
+		Oid			relid = atooid(lfirst(lc));
+
+		tview_alter_refresh(relid, true);
+		tview_alter_object(TypeRelationId, get_rel_type_id(relid));
 	}
 }
 

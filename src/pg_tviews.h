@@ -770,6 +770,7 @@ extern void tview_alter_check_persistence(const TviewDef *def);
 extern void tview_alter_child(Oid relid);
 extern void tview_alter_check_family(Oid relid);
 extern void tview_alter_refresh(Oid relid, bool whole_rows_only);
+extern void tview_alter_policies(List *tviews);
 extern void tview_alter_refresh_later(Oid relid);
 extern void tview_alter_refresh_parents(void);
 extern void tview_alter_object(Oid class, Oid object);

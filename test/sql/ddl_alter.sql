@@ -212,5 +212,69 @@ ALTER TABLE tv_adopted NO INHERIT family_2;
 SELECT pg_tviews_convert_existing_table('tv_adopted');
 SELECT kit.check_all();
 
+-- the query of a view is replaced by way of its rule
+CREATE VIEW inner_post AS SELECT pk_post, title FROM tb_post;
+CREATE TABLE tv_ruled AS SELECT pk_post AS pk_ruled, title FROM inner_post;
+CREATE OR REPLACE RULE "_RETURN" AS ON SELECT TO inner_post DO INSTEAD
+  SELECT pk_post, (title || ' by rule')::varchar(20) AS title FROM tb_post;
+SELECT count(*) > 0 FROM tv_ruled WHERE title LIKE '% by rule';
+SELECT kit.check_all();
+CREATE OR REPLACE RULE "_RETURN" AS ON SELECT TO v_ruled DO INSTEAD
+  SELECT pk_post AS pk_ruled, (title || '!')::varchar(20) AS title FROM inner_post;
+SELECT count(*) > 0 FROM tv_ruled WHERE title LIKE '% by rule!';
+SELECT kit.check_all();
+
+-- a column of whole rows goes with its type
+CREATE DOMAIN word AS text;
+CREATE TABLE tb_word (pk_word int PRIMARY KEY, word word);
+INSERT INTO tb_word VALUES (1, 'a'), (2, 'b');
+CREATE TABLE tv_word AS SELECT pk_word, to_jsonb(w) AS data FROM tb_word w;
+DROP DOMAIN word CASCADE;
+SELECT data FROM tv_word ORDER BY pk_word;
+SELECT kit.check_all();
+
+-- a text search configuration, and its dictionary, change what is found
+CREATE TEXT SEARCH DICTIONARY words (TEMPLATE = simple);
+CREATE TEXT SEARCH CONFIGURATION words (COPY = simple);
+CREATE TABLE tv_found AS
+  SELECT pk_word AS pk_found, to_tsvector('words'::regconfig, 'The dogs') AS words FROM tb_word;
+ALTER TEXT SEARCH CONFIGURATION words ALTER MAPPING FOR asciiword WITH words;
+ALTER TEXT SEARCH DICTIONARY words (STOPWORDS = english);
+SELECT words FROM tv_found ORDER BY pk_found;
+SELECT kit.check_all();
+
+-- policies go by CASCADE or with their role, and owners pass them by
+CREATE ROLE t_alter_owner;
+CREATE ROLE t_alter_group ROLE t_alter_owner;
+CREATE ROLE t_alter_other;
+GRANT USAGE, CREATE ON SCHEMA t_alter TO t_alter_owner, t_alter_other;
+CREATE FUNCTION shows(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 = 1';
+CREATE TABLE tb_secret (pk_secret int PRIMARY KEY);
+INSERT INTO tb_secret VALUES (1), (2), (3), (4);
+GRANT SELECT, TRIGGER ON tb_secret TO t_alter_owner, t_alter_other;
+ALTER TABLE tb_secret ENABLE ROW LEVEL SECURITY;
+CREATE POLICY by_function ON tb_secret TO t_alter_owner USING (shows(pk_secret));
+CREATE POLICY by_group ON tb_secret TO t_alter_group, t_alter_other USING (pk_secret = 2);
+CREATE POLICY by_role ON tb_secret TO t_alter_owner USING (pk_secret = 3);
+CREATE VIEW inner_secret AS SELECT pk_secret FROM tb_secret;
+GRANT SELECT ON inner_secret TO t_alter_owner;
+SET ROLE t_alter_owner;
+CREATE TABLE tv_secret AS SELECT pk_secret FROM tb_secret;
+CREATE TABLE tv_hidden AS SELECT pk_secret AS pk_hidden FROM inner_secret;
+RESET ROLE;
+DROP FUNCTION shows(int) CASCADE;
+SELECT array_agg(pk_secret ORDER BY pk_secret) FROM tv_secret;
+DROP OWNED BY t_alter_group;
+SELECT array_agg(pk_secret ORDER BY pk_secret) FROM tv_secret;
+SELECT kit.check_all();
+SELECT array_agg(pk_hidden ORDER BY pk_hidden) FROM tv_hidden;
+ALTER VIEW inner_secret OWNER TO t_alter_other;
+SELECT array_agg(pk_hidden ORDER BY pk_hidden) FROM tv_hidden;
+SELECT kit.check_all();
+ALTER TABLE tb_secret OWNER TO t_alter_owner;
+SELECT array_agg(pk_secret ORDER BY pk_secret) FROM tv_secret;
+SELECT kit.check_all();
+
 DROP SCHEMA t_alter, t_alter_b CASCADE;
+DROP ROLE t_alter_owner, t_alter_group, t_alter_other;
 SELECT count(*) FROM pg_tview_meta;
