@@ -79,6 +79,9 @@ static const char *const unsteady_functions[] = {
 	"pg_current_xact_id_if_assigned",
 	"pg_current_snapshot",
 	"getdatabaseencoding",
+	"enum_first",
+	"enum_last",
+	"enum_range",
 	"session_user",
 	"current_user",
 };

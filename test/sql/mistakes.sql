@@ -30,6 +30,10 @@ CREATE TABLE tv_user AS SELECT pk_user, now() AS seen FROM tb_user;
 DROP TABLE tv_user;
 CREATE TABLE tv_user AS SELECT pk_user, pk_user::oid::regclass::text AS relation FROM tb_user;
 DROP TABLE tv_user;
+CREATE TYPE mood AS ENUM ('sad', 'glad');
+CREATE TABLE tv_user AS SELECT pk_user, enum_range(NULL::mood)::text AS moods FROM tb_user;
+DROP TABLE tv_user;
+DROP TYPE mood;
 -- 5. a source that nothing links to the key
 CREATE TABLE tv_user AS SELECT pk_user, (SELECT count(*) FROM tb_post) AS posts FROM tb_user;
 DROP TABLE tv_user;
