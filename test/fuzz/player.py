@@ -153,11 +153,14 @@ class Player:
             return self.check(session, step)
         if step.kind == "keys":
             return self.look_at_keys(session, step)
-        lost = step.sql.startswith(("COMMIT", "PREPARE TRANSACTION")) and session.aborted()
+        ends = step.sql.startswith(("COMMIT", "PREPARE TRANSACTION"))
+        lost = ends and session.aborted()
+        changed = step.ddl or ends or "ROLLBACK" in step.sql or "DISCARD" in step.sql
         try:
             session.run(step)
+            changed = changed and (not ends or lost)     # one that fails undoes DDL
         finally:
-            if (step.ddl or "ROLLBACK" in step.sql or "DISCARD" in step.sql) and not session.conn.closed:
+            if changed and not session.conn.closed:
                 for other in self.sessions.values():
                     other.stale = True
         return "lost" if lost else "ok"      # COMMIT of a failed transaction rolls it back
