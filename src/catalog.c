@@ -29,6 +29,7 @@
 #include "commands/extension.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -86,6 +87,8 @@ static const struct
 static Relation open_meta(LOCKMODE lockmode);
 static SysScanDesc begin_scan(Relation meta, AttrNumber attnum, Oid value);
 static HeapTuple find_row(Relation meta, Oid tview, SysScanDesc *scan);
+static HeapTuple find_row_to_change(Relation meta, Oid tview,
+									SysScanDesc *scan);
 static void set_columns(Oid tview, const AttrNumber *attnums,
 						const Datum *columns, const bool *are_null,
 						int ncolumns);
@@ -342,7 +345,7 @@ set_columns(Oid tview, const AttrNumber *attnums, const Datum *columns,
 	bool	   *nulls = palloc0(sizeof(bool) * natts);
 	bool	   *replaces = palloc0(sizeof(bool) * natts);
 	SysScanDesc scan;
-	HeapTuple	tuple = find_row(relation, tview, &scan);
+	HeapTuple	tuple = find_row_to_change(relation, tview, &scan);
 
 	if (!HeapTupleIsValid(tuple))
 		tview_internal_error("no row in %s for relation %u", META_TABLE, tview);
@@ -368,7 +371,7 @@ tview_catalog_delete(Oid tview)
 {
 	Relation	relation = open_meta(RowExclusiveLock);
 	SysScanDesc scan;
-	HeapTuple	tuple = find_row(relation, tview, &scan);
+	HeapTuple	tuple = find_row_to_change(relation, tview, &scan);
 
 	if (HeapTupleIsValid(tuple))
 		CatalogTupleDelete(relation, &tuple->t_self);
@@ -490,7 +493,7 @@ tview_catalog_row_successor(Relation meta, HeapTuple tuple)
 	HeapTuple	former;
 
 	tview_catalog_row_oids(meta, tuple, &tview, &view);
-	former = find_row(meta, tview, &scan);
+	former = find_row_to_change(meta, tview, &scan);
 	if (HeapTupleIsValid(former))
 	{
 		for (int i = 0; i < lengthof(columns); i++)
@@ -524,6 +527,18 @@ find_row(Relation meta, Oid tview, SysScanDesc *scan)
 {
 	*scan = begin_scan(meta, Anum_tview_tview, tview);
 	return systable_getnext(*scan);
+}
+
+/*
+ * The same for who changes it, or puts another in its place.  It waits for
+ * others who do, and finds what they have left: a refresh takes a mark away
+ * while a restore loads the table.
+ */
+static HeapTuple
+find_row_to_change(Relation meta, Oid tview, SysScanDesc *scan)
+{
+	LockDatabaseObject(RelationGetRelid(meta), tview, 0, ExclusiveLock);
+	return find_row(meta, tview, scan);
 }
 
 /*
