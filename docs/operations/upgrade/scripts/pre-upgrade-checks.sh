@@ -115,7 +115,7 @@ check_backup() {
   elif [ ! -s "$backup" ]; then
     fail "no backup $backup"
   else
-    young=$(find "$backup" -maxdepth 1 -mmin "-$((max_age * 60))" | head -n 1)
+    young=$(find "$backup" -maxdepth 1 -mmin "-$((max_age * 60))" -print -quit)
     if [ -n "$young" ]; then ok "backup $backup"; else fail "backup $backup is older than $max_age hours"; fi
   fi
 }
