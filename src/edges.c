@@ -237,7 +237,7 @@ add_value(TviewDef *def, TviewEdge *edge, TviewStep *step, Node *cond)
 
 /*
  * Notes that an edge links rows by NULL: the hop in the partition of NULL, see
- * both_null in routes.c.
+ * tview_hops_both_null.
  */
 static void
 add_null(TviewDef *def, TviewEdge *edge, BoolExpr *cond)
@@ -331,7 +331,7 @@ is_side(TviewStep *step, Node *expr, bool is_to)
 
 	if (!bms_equal(vertices, bms_make_singleton(vertex->number)))
 		return false;
-	return !step->is_hop || tview_routes_is_other_row(expr) == is_to;
+	return !step->is_hop || tview_hops_is_other_row(expr) == is_to;
 }
 
 /*

@@ -439,7 +439,12 @@ extern Bitmapset *tview_scope_provided(List *providers, TviewVertex *vertex);
 
 /* in routes.c */
 extern void tview_routes_find(TviewDef *def, Query *query);
-extern bool tview_routes_is_other_row(Node *expr);
+
+/* in hops.c */
+extern Node *tview_hops_same_value(SortGroupClause *clause, Node *expr,
+								   bool or_null);
+extern Node *tview_hops_both_null(Node *expr);
+extern bool tview_hops_is_other_row(Node *expr);
 
 /* One step of a route. */
 typedef struct TviewStep

@@ -27,15 +27,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "compat.h"
 #include "pg_tviews.h"
@@ -108,12 +104,6 @@ static bool hop_from(Search *search, TviewVertex *vertex, List *prefix,
 					 TviewVertex *provider);
 static bool hop_distinct(Search *search, TviewVertex *vertex, List *prefix,
 						 TviewLevel *level, List *partition);
-static Node *to_other_row(Node *expr);
-static Node *to_other_row_mutator(Node *node, void *context);
-static bool is_other_row_walker(Node *node, void *context);
-static Node *same_value(SortGroupClause *clause, Node *expr, bool or_null);
-static Node *comparable(Node *expr);
-static Node *both_null(Node *expr);
 static void emit(Search *search, List *steps, TviewVertex *anchor);
 static List *scope_exprs(Search *search, TviewVertex *anchor);
 static void mark_full(TviewSource *source, const char *reason,
@@ -681,7 +671,8 @@ hop_from(Search *search, TviewVertex *vertex, List *prefix,
 
 		if (clause != first && other &&
 			bms_equal(tview_links_vertices(other), tview_links_vertices(expr)))
-			filters = lappend(filters, same_value(clause, other, true));
+			filters = lappend(filters,
+							  tview_hops_same_value(clause, other, true));
 	}
 	for (int nulls = 0; nulls < 2; nulls++)
 	{
@@ -692,8 +683,8 @@ hop_from(Search *search, TviewVertex *vertex, List *prefix,
 		step->from = provider;
 		step->to = provider;
 		step->is_hop = true;
-		step->conds = lcons(nulls ? both_null(expr) :
-									same_value(first, expr, false),
+		step->conds = lcons(nulls ? tview_hops_both_null(expr) :
+									tview_hops_same_value(first, expr, false),
 							list_copy(filters));
 		if (!enumerate(search, provider, lappend(list_copy(steps), step),
 					   level) ||
@@ -722,114 +713,6 @@ hop_distinct(Search *search, TviewVertex *vertex, List *prefix,
 		   is_covered(search, steps_along(search->ways, vertex),
 					  level, distinct) ||
 		   hop(search, vertex, prefix, level, distinct);
-}
-
-/*
- * Returns a condition that a row and another of the same vertex have the same
- * value of an expression.
- */
-static Node *
-same_value(SortGroupClause *clause, Node *expr, bool or_null)
-{
-	Expr	   *equal_op;
-
-	expr = comparable(expr);
-	equal_op = make_opclause(clause->eqop, BOOLOID, false, (Expr *) expr,
-							 (Expr *) to_other_row(expr), InvalidOid,
-							 exprCollation(expr));
-	set_opfuncid((OpExpr *) equal_op);
-	if (!or_null)
-		return (Node *) equal_op;
-	/* NOT (a IS DISTINCT FROM b); the node is an OpExpr of another tag */
-	NodeSetTag(equal_op, T_DistinctExpr);
-	return (Node *) makeBoolExpr(NOT_EXPR, list_make1(equal_op), -1);
-}
-
-/*
- * Returns an expression as something that an operator's name can be found for:
- * for domains over enums and ranges PostgreSQL finds none.
- */
-static Node *
-comparable(Node *expr)
-{
-	Oid			type = exprType(expr);
-	Oid			base = getBaseType(type);
-
-	if (base == type || !(type_is_enum(base) || type_is_range(base) ||
-						  type_is_multirange(base)))
-		return expr;
-	return (Node *) makeRelabelType((Expr *) expr, base, -1, InvalidOid,
-									COERCE_EXPLICIT_CAST);
-}
-
-/*
- * Returns a condition that an expression is NULL in both rows of a hop.
- */
-static Node *
-both_null(Node *expr)
-{
-	List	   *tests = NIL;
-
-	for (int i = 0; i < 2; i++)
-	{
-		NullTest   *test = makeNode(NullTest);
-
-		test->arg = (Expr *) (i == 0 ? expr : to_other_row(expr));
-		test->nulltesttype = IS_NULL;
-		test->location = -1;
-		tests = lappend(tests, test);
-	}
-	return (Node *) makeBoolExpr(AND_EXPR, tests, -1);
-}
-
-/*
- * Returns an expression over a vertex's other row: in the conditions of a hop,
- * that has varlevelsup 1.
- */
-static Node *
-to_other_row(Node *expr)
-{
-	return to_other_row_mutator(expr, NULL);
-}
-
-/*
- * Mutator of to_other_row.
- */
-static Node *
-to_other_row_mutator(Node *node, void *context)
-{
-	if (node == NULL)
-		return NULL;
-	if (IsA(node, Var))
-	{
-		Var		   *var = copyObject((Var *) node);
-
-		var->varlevelsup = 1;
-		return (Node *) var;
-	}
-	return expression_tree_mutator(node, to_other_row_mutator, context);
-}
-
-/*
- * True for an expression over the other row of a hop.
- */
-bool
-tview_routes_is_other_row(Node *expr)
-{
-	return is_other_row_walker(expr, NULL);
-}
-
-/*
- * Walker of tview_routes_is_other_row.
- */
-static bool
-is_other_row_walker(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-		return ((Var *) node)->varlevelsup == 1;
-	return expression_tree_walker(node, is_other_row_walker, context);
 }
 
 /*
