@@ -564,6 +564,8 @@ alter_table_changes(AlterTableStmt *stmt)
 			case AT_DisableRowSecurity:
 			case AT_ForceRowSecurity:
 			case AT_NoForceRowSecurity:
+			case AT_GenericOptions:
+			case AT_AlterColumnGenericOptions:
 				changes |= CHANGED_ROWS;
 				break;
 			case AT_AddColumn:

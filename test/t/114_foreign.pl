@@ -54,5 +54,14 @@ is($node->psql('postgres', q{
 	UPDATE tb_part SET id = id + 100;
 }), 0, 'a foreign partition: commits');
 $node->checked(3, 'a foreign partition');
+
+# what stands behind a foreign table
+$node->sql(q{CREATE TABLE remote_2 (id int, word text, says text); INSERT INTO remote_2 VALUES (1, 'one', 'eins'), (3, 'three', 'drei')});
+foreach my $options (q{OPTIONS (SET table_name 'remote_2')}, q{ALTER word OPTIONS (ADD column_name 'says')})
+{
+	is($node->psql('postgres', "ALTER FOREIGN TABLE tb_word $options"), 0, "$options: followed");
+	$node->checked(3, $options);
+}
+is($node->sql(q{SELECT word FROM tv_said WHERE pk_said = 3}), 'drei', 'with the other table and column');
 $node->stop;
 done_testing();
