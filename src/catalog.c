@@ -532,11 +532,17 @@ find_row(Relation meta, Oid tview, SysScanDesc *scan)
 /*
  * The same for who changes it, or puts another in its place.  It waits for
  * others who do, and finds what they have left: a refresh takes a mark away
- * while a restore loads the table.
+ * while a restore loads the table.  Rows that are not there need no lock: a
+ * restore of thousands of TVIEWs would have too many.
  */
 static HeapTuple
 find_row_to_change(Relation meta, Oid tview, SysScanDesc *scan)
 {
+	HeapTuple	tuple = find_row(meta, tview, scan);
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	systable_endscan(*scan);
 	LockDatabaseObject(RelationGetRelid(meta), tview, 0, ExclusiveLock);
 	return find_row(meta, tview, scan);
 }
