@@ -719,6 +719,7 @@ extern DestReceiver *tview_plan_receiver(Tuplestorestate *result);
 extern void tview_plan_run_into(TviewPlan *plan, ParamListInfo params,
 								const TviewRows *rows, DestReceiver *receiver);
 extern double tview_plan_estimate(TviewPlan *plan);
+extern double tview_plan_cost(TviewPlan *plan);
 extern void tview_plan_free(TviewPlan *plan);
 
 /* in names.c */

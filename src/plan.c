@@ -63,6 +63,7 @@ static Snapshot frozen_snapshot = NULL;
 static SPIPlanPtr prepare_command(const char *sql);
 static bool is_planned(TviewPlan *plan);
 static void assume_costs(void);
+static Plan estimated(TviewPlan *plan);
 static void connect_spi(void);
 static void finish_spi(void);
 static void register_rows(const TviewRows *rows);
@@ -370,17 +371,35 @@ assume_costs(void)
 double
 tview_plan_estimate(TviewPlan *plan)
 {
+	return estimated(plan).plan_rows;
+}
+
+/*
+ * Returns what the planner thinks that a plan costs, whatever its parameters.
+ */
+double
+tview_plan_cost(TviewPlan *plan)
+{
+	return estimated(plan).total_cost;
+}
+
+/*
+ * Returns the topmost node of a plan, for what the planner says of it.
+ */
+static Plan
+estimated(TviewPlan *plan)
+{
 	CachedPlan *cached;
-	double		rows;
+	Plan		result;
 
 	connect_spi();
 	cached = SPI_plan_get_cached_plan(plan->plan);
 	if (cached == NULL)
 		tview_internal_error("plan of a query is not one plan");
-	rows = linitial_node(PlannedStmt, cached->stmt_list)->planTree->plan_rows;
+	result = *linitial_node(PlannedStmt, cached->stmt_list)->planTree;
 	ReleaseCachedPlan(cached, CurrentResourceOwner);
 	finish_spi();
-	return rows;
+	return result;
 }
 
 /*

@@ -6,6 +6,10 @@
  * plan is made for the wrong number: one (WHERE key = $1), few (= ANY, one
  * plan for all), many (= ANY, planned each time, which so many rows are
  * worth), or all.  Plans are kept with the definition.
+ *
+ * = reaches a grouped subquery that is joined by the key, = ANY does not:
+ * PostgreSQL would group all of a table for a few rows.  Where that costs much
+ * more, few are asked for one after the other, in one query by LATERAL.
  */
 #include "postgres.h"
 
@@ -25,6 +29,10 @@
 /* Up to as many keys share the plan for few. */
 #define FEW_KEYS 1000
 
+/* Asking one after the other must cost less than this part of all at once:
+ * the planner reckons with a few keys, and there may be FEW_KEYS. */
+#define MUCH_CHEAPER 0.2
+
 /* Plans by the number of scope values. */
 enum
 {
@@ -39,6 +47,9 @@ static Tuplestorestate *read_rows(TviewPlan **plans, const char *columns,
 								  TviewKeys *scope, TviewProgress *progress);
 static Tuplestorestate *read_stored(TviewPlan **plans, const char *columns,
 									TviewDef *def, TviewKeys *scope);
+static TviewPlan *prepare_few(const char *from, TviewDef *def,
+							  TviewKeys *scope);
+static char *each_sql(const char *from, const TviewDef *def);
 static int	size_of(TviewKeys *scope);
 static bool has_arrays(TviewKeys *scope);
 static void run_one_by_one(TviewPlan **plans, char *sql, TviewKeys *scope,
@@ -48,6 +59,8 @@ static TviewPlan *prepare(TviewPlan **plan, const char *sql, int size,
 static char *read_sql(const char *columns, const char *from,
 					  const TviewDef *def, int size);
 static void append_scope(StringInfo sql, const TviewDef *def, int size);
+static void append_scope_rows(StringInfo sql, const TviewDef *def);
+static void append_scope_equal(StringInfo sql, const TviewDef *def);
 static ParamListInfo one_params(TviewKeys *scope, TviewKey *key);
 static ParamListInfo array_params(TviewKeys *scope);
 
@@ -59,10 +72,13 @@ Tuplestorestate *
 tview_read_view(TviewDef *def, TviewKeys *scope, TviewPartQuery *query,
 				TviewProgress *progress)
 {
-	if (query == NULL)
-		return read_rows(def->plans, "*", def->view_name, def, scope,
-						 progress);
-	return read_rows(query->plans, "*", query->sql, def, scope, progress);
+	TviewPlan **plans = query ? query->plans : def->plans;
+	const char *from = query ? query->sql : def->view_name;
+
+	if (size_of(scope) == SIZE_FEW && plans[SIZE_FEW] == NULL &&
+		has_arrays(scope))
+		plans[SIZE_FEW] = prepare_few(from, def, scope);
+	return read_rows(plans, "*", from, def, scope, progress);
 }
 
 /*
@@ -133,6 +149,47 @@ read_rows(TviewPlan **plans, const char *columns, const char *from,
 	tview_plan_run_into(plans[size], params, NULL, receiver);
 	receiver->rDestroy(receiver);
 	return rows;
+}
+
+/*
+ * Prepares the view's plan for few scope values: all at once, or where that
+ * costs much more, one after the other.
+ */
+static TviewPlan *
+prepare_few(const char *from, TviewDef *def, TviewKeys *scope)
+{
+	TviewPlan  *at_once = NULL;
+	TviewPlan  *each = NULL;
+
+	(void) prepare(&at_once, read_sql("*", from, def, SIZE_FEW), SIZE_FEW,
+				   scope);
+	(void) prepare(&each, each_sql(from, def), SIZE_FEW, scope);
+	if (tview_plan_cost(each) < tview_plan_cost(at_once) * MUCH_CHEAPER)
+	{
+		tview_plan_free(at_once);
+		return each;
+	}
+	tview_plan_free(each);
+	return at_once;
+}
+
+/*
+ * Returns the query that asks the view for scope values one after the other.
+ */
+static char *
+each_sql(const char *from, const TviewDef *def)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT v.* FROM ");
+	append_scope_rows(&sql, def);
+	/* OFFSET keeps the planner from joining what must be asked for each */
+	appendStringInfo(&sql, " CROSS JOIN LATERAL (SELECT * FROM %s v WHERE ",
+					 from);
+	append_scope_equal(&sql, def);
+	appendStringInfoString(&sql, " OFFSET 0) v");
+	return sql.data;
 }
 
 /*
@@ -272,14 +329,35 @@ append_scope(StringInfo sql, const TviewDef *def, int size)
 		return;
 
 	/* the values of several columns belong together */
-	appendStringInfoString(sql, " AND EXISTS (SELECT FROM ROWS FROM (");
+	appendStringInfoString(sql, " AND EXISTS (SELECT FROM ");
+	append_scope_rows(sql, def);
+	appendStringInfoString(sql, " WHERE ");
+	append_scope_equal(sql, def);
+	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * Appends the scope values as rows.
+ */
+static void
+append_scope_rows(StringInfo sql, const TviewDef *def)
+{
+	appendStringInfoString(sql, "ROWS FROM (");
 	for (int i = 0; i < def->nscope; i++)
 		appendStringInfo(sql, "%spg_catalog.unnest($%d)", i == 0 ? "" : ", ",
 						 i + 1);
 	appendStringInfoString(sql, ") k (");
 	for (int i = 0; i < def->nscope; i++)
 		appendStringInfo(sql, "%sk%d", i == 0 ? "" : ", ", i + 1);
-	appendStringInfoString(sql, ") WHERE ");
+	appendStringInfoChar(sql, ')');
+}
+
+/*
+ * Appends that a row is of such a row of scope values.
+ */
+static void
+append_scope_equal(StringInfo sql, const TviewDef *def)
+{
 	for (int i = 0; i < def->nscope; i++)
 	{
 		AttrNumber	attnum = def->key_attnums[def->scope[i]];
@@ -290,7 +368,6 @@ append_scope(StringInfo sql, const TviewDef *def, int size)
 		tview_read_equal(sql, att->atttypid);
 		appendStringInfo(sql, " k.k%d", i + 1);
 	}
-	appendStringInfoChar(sql, ')');
 }
 
 /*

@@ -47,4 +47,35 @@ counts('2 run, 0 planned', 'both tables',
 	q{UPDATE tb_user SET name = name || '.' WHERE pk_user <= 3}, q{UPDATE tb_post SET title = title || '.' WHERE pk_post = 9});
 counts('0 run, 0 planned', 'equal values', q{UPDATE tb_user SET name = name});
 
+# a few rows are asked for by key also where a grouped subquery is joined by it,
+# which = ANY does not reach: the blocks of the two queries, after others like them
+sub few_blocks
+{
+	my ($name, $statement) = @_;
+	my $found = $node->sql(join("\n", ("$statement;") x 2, 'SELECT pg_stat_statements_reset() IS NULL;', "$statement;",
+		q{SELECT format('%s of %s', sum(shared_blks_hit + shared_blks_read) < 200, count(*)) FROM pg_stat_statements
+			WHERE query ~ 'v_(hits|pair)'}));
+	is((split /\n/, $found)[-1], 't of 2', $name);
+	$node->checked(3, "after $name");
+	return;
+}
+
+$node->sql(q{
+	CREATE TABLE tb_hit (pk_hit int PRIMARY KEY, fk_post int, k int, n int);
+	INSERT INTO tb_hit SELECT i, i % 30000 + 1, i % 3, i FROM generate_series(1, 90000) i;
+	CREATE INDEX ON tb_hit (fk_post, k);
+	INSERT INTO tb_post SELECT i, i % 500 + 1, i FROM generate_series(1001, 30000) i;
+	ANALYZE;
+	CREATE TABLE tv_hits AS SELECT p.pk_post AS pk_hits, p.title, h.n
+		FROM tb_post p LEFT JOIN (SELECT fk_post, sum(n) AS n FROM tb_hit GROUP BY fk_post) h ON h.fk_post = p.pk_post;
+	CREATE TABLE tb_pair (a int, b int, title text, PRIMARY KEY (a, b));
+	INSERT INTO tb_pair SELECT i, k, i FROM generate_series(1, 10000) i, generate_series(0, 2) k;
+	ANALYZE tb_pair;
+	SELECT pg_tviews_create('pair', 'SELECT p.a, p.b, p.title, h.n FROM tb_pair p LEFT JOIN
+		(SELECT fk_post, k, sum(n) AS n FROM tb_hit GROUP BY fk_post, k) h ON h.fk_post = p.a AND h.k = p.b', ARRAY['a', 'b']);
+});
+few_blocks('two rows with a grouped subquery', q{UPDATE tb_hit SET n = n + 1 WHERE pk_hit IN (29900, 29901)});
+few_blocks('moved between them', q{UPDATE tb_hit SET fk_post = 59803 - fk_post WHERE pk_hit = 29900});
+few_blocks('all of ten', q{DELETE FROM tb_hit WHERE fk_post IN (SELECT fk_post FROM tb_hit ORDER BY fk_post DESC LIMIT 10)});
+
 done_testing();
