@@ -47,8 +47,8 @@ static Tuplestorestate *read_rows(TviewPlan **plans, const char *columns,
 								  TviewKeys *scope, TviewProgress *progress);
 static Tuplestorestate *read_stored(TviewPlan **plans, const char *columns,
 									TviewDef *def, TviewKeys *scope);
-static TviewPlan *prepare_few(const char *from, TviewDef *def,
-							  TviewKeys *scope);
+static void prepare_few(TviewPlan **plan, const char *from, TviewDef *def,
+						TviewKeys *scope);
 static char *each_sql(const char *from, const TviewDef *def);
 static int	size_of(TviewKeys *scope);
 static bool has_arrays(TviewKeys *scope);
@@ -77,7 +77,7 @@ tview_read_view(TviewDef *def, TviewKeys *scope, TviewPartQuery *query,
 
 	if (size_of(scope) == SIZE_FEW && plans[SIZE_FEW] == NULL &&
 		has_arrays(scope))
-		plans[SIZE_FEW] = prepare_few(from, def, scope);
+		prepare_few(&plans[SIZE_FEW], from, def, scope);
 	return read_rows(plans, "*", from, def, scope, progress);
 }
 
@@ -155,22 +155,22 @@ read_rows(TviewPlan **plans, const char *columns, const char *from,
  * Prepares the view's plan for few scope values: all at once, or where that
  * costs much more, one after the other.
  */
-static TviewPlan *
-prepare_few(const char *from, TviewDef *def, TviewKeys *scope)
+static void
+prepare_few(TviewPlan **plan, const char *from, TviewDef *def,
+			TviewKeys *scope)
 {
-	TviewPlan  *at_once = NULL;
+	TviewPlan  *at_once = prepare(plan, read_sql("*", from, def, SIZE_FEW),
+								  SIZE_FEW, scope);
 	TviewPlan  *each = NULL;
 
-	(void) prepare(&at_once, read_sql("*", from, def, SIZE_FEW), SIZE_FEW,
-				   scope);
+	/* should planning fail, the definition has the one, and we come no more */
 	(void) prepare(&each, each_sql(from, def), SIZE_FEW, scope);
 	if (tview_plan_cost(each) < tview_plan_cost(at_once) * MUCH_CHEAPER)
 	{
-		tview_plan_free(at_once);
-		return each;
+		*plan = each;
+		each = at_once;
 	}
 	tview_plan_free(each);
-	return at_once;
 }
 
 /*
