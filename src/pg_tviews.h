@@ -795,7 +795,8 @@ extern void tview_triggers_remove_unneeded(void);
 extern void tview_triggers_lock_dropped(List *tviews);
 extern List *tview_triggers_problems(Oid relid);	/* of C strings */
 extern bool tview_triggers_has_guard(Oid tview, bool enabled_only);
-extern bool tview_triggers_is_own(Oid function);
+extern List *tview_triggers_functions(void);
+extern bool tview_triggers_has_own(Oid relid, const char *name);
 extern void tview_triggers_check_drop(Oid relid, const char *name);
 extern Oid	tview_triggers_table(Oid trigger);
 

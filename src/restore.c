@@ -133,18 +133,7 @@ tview_restore_view(Oid view)
 void
 tview_restore_lose_trigger(Oid relid, const char *name)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	TriggerDesc *desc = rel->trigdesc;
-	bool		is_own = false;
-
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-	{
-		if (strcmp(desc->triggers[i].tgname, name) == 0 &&
-			tview_triggers_is_own(desc->triggers[i].tgfoid))
-			is_own = true;
-	}
-	table_close(rel, NoLock);
-	if (is_own)
+	if (tview_triggers_has_own(relid, name))
 		tview_restore_lack_triggers(relid);
 }
 
@@ -392,6 +381,7 @@ has_rows(const char *name)
 static bool
 completes_table(Oid relid, Oid trigger)
 {
+	List	   *own = tview_triggers_functions();
 	Relation	rel = table_open(relid, AccessShareLock);
 	TriggerDesc *desc = rel->trigdesc;
 	bool		found = false;
@@ -399,7 +389,7 @@ completes_table(Oid relid, Oid trigger)
 	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
 		if (desc->triggers[i].tgoid == trigger &&
-			tview_triggers_is_own(desc->triggers[i].tgfoid) &&
+			list_member_oid(own, desc->triggers[i].tgfoid) &&
 			TRIGGER_FOR_UPDATE(desc->triggers[i].tgtype))
 			found = true;
 	}
@@ -505,13 +495,14 @@ static List *
 own_triggers(Relation rel, const char *name)
 {
 	List	   *result = NIL;
+	List	   *own = tview_triggers_functions();
 	TriggerDesc *desc = rel->trigdesc;
 
 	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
 		Trigger    *trigger = &desc->triggers[i];
 
-		if (tview_triggers_is_own(trigger->tgfoid) &&
+		if (list_member_oid(own, trigger->tgfoid) &&
 			(name == NULL || strcmp(name, trigger->tgname) == 0) &&
 			trigger->tgenabled != TRIGGER_FIRES_ALWAYS)
 			result = lappend(result, pstrdup(trigger->tgname));

@@ -240,15 +240,24 @@ capture_triggers(void)
 }
 
 /*
- * Whether a trigger function is one of ours.
+ * The functions that our triggers call: a List of OIDs.  Who looks for them in
+ * a table's triggers gets it first: any lookup may find that the relation is
+ * to be read anew, and frees the triggers that were read before.
  */
-bool
-tview_triggers_is_own(Oid function)
+List *
+tview_triggers_functions(void)
 {
-	return function == tview_catalog_function("pg_tviews_capture", 0, NULL) ||
-		   function == tview_catalog_function("pg_tviews_guard", 0, NULL) ||
-		   function == tview_catalog_function("pg_tviews_meta_insert", 0,
-											  NULL);
+	static const char *const names[] = {
+		"pg_tviews_capture",
+		"pg_tviews_guard",
+		"pg_tviews_meta_insert",
+	};
+	List	   *result = NIL;
+
+	for (int i = 0; i < lengthof(names); i++)
+		result = lappend_oid(result,
+							 tview_catalog_function(names[i], 0, NULL));
+	return result;
 }
 
 /*
@@ -257,20 +266,14 @@ tview_triggers_is_own(Oid function)
 void
 tview_triggers_check_drop(Oid relid, const char *name)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	TriggerDesc *desc = rel->trigdesc;
 	Oid			tview = InvalidOid;
 
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-	{
-		if (strcmp(desc->triggers[i].tgname, name) != 0 ||
-			!tview_triggers_is_own(desc->triggers[i].tgfoid))
-			continue;
-		if (tview_catalog_read(relid) != NULL)
-			tview = relid;
-		else if (tview_catalog_dependents(relid) != NIL)
-			tview = linitial_oid(tview_catalog_dependents(relid));
-	}
+	if (!tview_triggers_has_own(relid, name))
+		return;
+	if (tview_catalog_read(relid) != NULL)
+		tview = relid;
+	else if (tview_catalog_dependents(relid) != NIL)
+		tview = linitial_oid(tview_catalog_dependents(relid));
 	if (OidIsValid(tview))
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
@@ -279,7 +282,27 @@ tview_triggers_check_drop(Oid relid, const char *name)
 						quote_identifier(get_rel_name(relid)),
 						get_rel_name(tview)),
 				 errhint("Drop the TVIEW, or use ALTER TABLE ... DISABLE TRIGGER for a while.")));
+}
+
+/*
+ * Whether a table has a trigger of that name, and it is one of ours.
+ */
+bool
+tview_triggers_has_own(Oid relid, const char *name)
+{
+	List	   *own = tview_triggers_functions();
+	Relation	rel = table_open(relid, AccessShareLock);
+	TriggerDesc *desc = rel->trigdesc;
+	bool		found = false;
+
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		if (strcmp(desc->triggers[i].tgname, name) == 0 &&
+			list_member_oid(own, desc->triggers[i].tgfoid))
+			found = true;
+	}
 	table_close(rel, NoLock);
+	return found;
 }
 
 /*
@@ -460,9 +483,9 @@ has_outer_parent(List *tree)
 static char *
 find_problem(Relation rel, const CaptureEvent *event, bool by_row)
 {
-	Trigger    *trigger = find_capture(rel, event->event);
-	char		relkind = rel->rd_rel->relkind;
 	const char *name = tview_names_shown(RelationGetRelid(rel));
+	char		relkind = rel->rd_rel->relkind;
+	Trigger    *trigger = find_capture(rel, event->event);
 
 	if (event->event == TRIGGER_TYPE_TRUNCATE ?
 			!can_hear_truncate(rel) :
@@ -552,7 +575,8 @@ add_for_event(Relation rel, const CaptureEvent *event, bool by_row)
 }
 
 /*
- * The capture trigger that a table has for an event, or NULL.
+ * The capture trigger that a table has for an event, or NULL.  Like all that
+ * a Relation holds of triggers, it is valid until the next lookup.
  */
 static Trigger *
 find_capture(Relation rel, int16 event)
