@@ -144,7 +144,7 @@ copy_postgres() {
 }
 
 # start_server DIR: a new cluster, reached through the usual PG variables; PRELOAD
-# names libraries for the server alone.
+# names libraries for the server alone, PG_TVIEWS_CONF a line for its settings.
 # max_prepared_transactions is off by default, and two-phase commit is tested.
 start_server() {
   local bin
@@ -160,6 +160,7 @@ unix_socket_directories = '$1'
 fsync = off
 max_prepared_transactions = 20
 log_line_prefix = '%m [%p] %a '
+${PG_TVIEWS_CONF:-}
 CONF
   env ${PRELOAD:+LD_PRELOAD="$PRELOAD"} pg_ctl -l "$1/log" -w -t 60 start >/dev/null || { tail -n 15 "$1/log" >&2; return 1; }
 }

@@ -220,7 +220,7 @@ sources_of(Relation relation)
 	{
 		generation = tview_definition_generation();
 		sources = build_sources(relation);
-	} while (generation != tview_definition_generation());
+	} while (generation != tview_definition_generation() && !DISCARDS_CACHES);
 	MemoryContextSwitchTo(old);
 	entry = hash_search(captures, &relid, HASH_ENTER, &found);
 	if (found && entry->context)

@@ -159,7 +159,7 @@ tview_definition_lock(Oid tview, LOCKMODE mode)
 							name ? name : "")));
 		before = generation;
 		tview_definition_hold(def, mode);
-	} while (before != generation);
+	} while (before != generation && !DISCARDS_CACHES);
 	return def;
 }
 
@@ -317,7 +317,7 @@ build_entry(TviewMeta *meta)
 	{
 		before = generation;
 		def = tview_definition_build(meta, true);
-	} while (before != generation);
+	} while (before != generation && !DISCARDS_CACHES);
 
 	context = AllocSetContextCreate(CurrentMemoryContext,
 									"pg_tviews definition",

@@ -202,7 +202,7 @@ find_readers(void)
 		below = NIL;
 		foreach(lc, found)
 			add_leading(lfirst_oid(lc), &below);
-	} while (before != invalidations);
+	} while (before != invalidations && !DISCARDS_CACHES);
 	list_free(readers);
 	list_free(leading);
 	old = MemoryContextSwitchTo(TopMemoryContext);

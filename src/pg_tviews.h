@@ -20,6 +20,7 @@
 #include "nodes/pg_list.h"
 #include "portability/instr_time.h"
 #include "tcop/dest.h"
+#include "utils/inval.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -46,6 +47,16 @@
 
 /* The name of the row set that routes start from. */
 #define TVIEW_TOUCHED "touched"
+
+/*
+ * True in a debugging server that has caches discarded at every chance.  What
+ * is repeated until nothing changes meanwhile would be repeated for ever.
+ */
+#ifdef DISCARD_CACHES_ENABLED
+#define DISCARDS_CACHES (debug_discard_caches > 0)
+#else
+#define DISCARDS_CACHES false
+#endif
 
 /* Sizes of row sets that get plans of their own: 1, few, many. */
 #define TVIEW_SIZES 3

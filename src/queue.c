@@ -234,7 +234,7 @@ tview_queue_next(void)
 		generation = tview_definition_generation();
 		if (next)
 			tview_definition_hold(next, RowExclusiveLock);
-	} while (generation != tview_definition_generation());
+	} while (generation != tview_definition_generation() && !DISCARDS_CACHES);
 	return next;
 }
 

@@ -34,7 +34,8 @@ sub fresh
 	my $node = bless PostgreSQL::Test::Cluster->new($name), $class;
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], %opt);
 	$node->append_conf('postgresql.conf',
-		"max_prepared_transactions = 20\nmax_connections = 40\n$conf\n");
+		"max_prepared_transactions = 20\nmax_connections = 40\n$conf\n" .
+		  ($ENV{PG_TVIEWS_CONF} // '') . "\n");
 	$node->start;
 	$node->add_extension('postgres') unless $bare;
 	return $node;
