@@ -87,6 +87,7 @@ static void copy_source(TviewSource *to, const TviewSource *from, int nscope);
 static TviewRoute *copy_route(const TviewRoute *from, int nscope);
 static void copy_edge(TviewEdge *to, const TviewEdge *from);
 static void free_plans(TviewDef *def);
+static void free_view_plans(TviewViewPlans *plans);
 static void *copy_array(const void *from, Size size);
 static void invalidate_relation(Datum arg, Oid relid);
 static void invalidate_all(Datum arg, int cacheid, uint32 hashvalue);
@@ -414,19 +415,25 @@ free_plans(TviewDef *def)
 		for (int j = 0; j < TVIEW_SIZES; j++)
 			tview_plan_free(def->edges[i].plans[j]);
 	}
+	free_view_plans(&def->plans);
 	for (int i = 0; i <= TVIEW_SIZES; i++)
-	{
-		tview_plan_free(def->plans[i]);
 		tview_plan_free(def->version_plans[i]);
-	}
 	for (int i = 0; i < TVIEW_SIZES; i++)
 		tview_plan_free(def->stored_plans[i]);
 	foreach(lc, def->part_queries)
-	{
-		for (int i = 0; i < TVIEW_SIZES; i++)
-			tview_plan_free(((TviewPartQuery *) lfirst(lc))->plans[i]);
-	}
+		free_view_plans(&((TviewPartQuery *) lfirst(lc))->plans);
 	tview_plan_free(def->null_plan);
+}
+
+/*
+ * Frees the plans that read a view.
+ */
+static void
+free_view_plans(TviewViewPlans *plans)
+{
+	for (int i = 0; i < lengthof(plans->by_size); i++)
+		tview_plan_free(plans->by_size[i]);
+	tview_plan_free(plans->each);
 }
 
 /*

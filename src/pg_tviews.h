@@ -127,12 +127,20 @@ typedef struct TviewPart
 } TviewPart;
 #define TVIEW_WHOLE_COLUMN (-1)
 
+/* How the view, or a part of its rows, is read. */
+typedef struct TviewViewPlans
+{
+	struct TviewPlan *by_size[TVIEW_SIZES + 1]; /* 1, few, many, all */
+	struct TviewPlan *each;		/* several, one after the other, or NULL */
+	double		each_pays;		/* for up to so many */
+} TviewViewPlans;
+
 /* How some parts of rows are read. */
 typedef struct TviewPartQuery
 {
 	TviewParts	parts;
 	char	   *sql;			/* the query reduced to those, for FROM */
-	struct TviewPlan *plans[TVIEW_SIZES];	/* by number of scope values */
+	TviewViewPlans plans;
 } TviewPartQuery;
 
 /* One occurrence of a base relation in the query, views expanded. */
@@ -229,7 +237,7 @@ typedef struct TviewDef
 	List	   *watched;		/* OIDs of relations it follows from */
 	List	   *dependencies;	/* OIDs of TVIEWs among the sources */
 	int			level;			/* 0, or 1 + the highest level among those */
-	struct TviewPlan *plans[TVIEW_SIZES + 1];	/* reading the view */
+	TviewViewPlans plans;		/* reading the view */
 	struct TviewPlan *stored_plans[TVIEW_SIZES];	/* reading stored keys */
 	struct TviewPlan *version_plans[TVIEW_SIZES + 1];	/* and versions */
 	struct TviewPlan *null_plan;	/* looking for NULL keys */

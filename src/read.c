@@ -8,8 +8,8 @@
  * worth), or all.  Plans are kept with the definition.
  *
  * = reaches a grouped subquery that is joined by the key, = ANY does not:
- * PostgreSQL would group all of a table for a few rows.  Where that costs much
- * more, few are asked for one after the other, in one query by LATERAL.
+ * PostgreSQL would group all of a table for a few rows.  As long as that costs
+ * more, several are asked for one after the other, in one query by LATERAL.
  */
 #include "postgres.h"
 
@@ -29,8 +29,11 @@
 /* Up to as many keys share the plan for few. */
 #define FEW_KEYS 1000
 
-/* Asking one after the other must cost less than this part of all at once:
- * the planner reckons with a few keys, and there may be FEW_KEYS. */
+/* So many values has an array to the planner that does not know it. */
+#define PLANNER_KEYS 10
+
+/* Where asking for so many one after the other costs less than this part of
+ * all at once, at once means more than to ask for these. */
 #define MUCH_CHEAPER 0.2
 
 /* Plans by the number of scope values. */
@@ -47,8 +50,10 @@ static Tuplestorestate *read_rows(TviewPlan **plans, const char *columns,
 								  TviewKeys *scope, TviewProgress *progress);
 static Tuplestorestate *read_stored(TviewPlan **plans, const char *columns,
 									TviewDef *def, TviewKeys *scope);
-static void prepare_few(TviewPlan **plan, const char *from, TviewDef *def,
-						TviewKeys *scope);
+static bool pays_each(TviewViewPlans *plans, const char *from, TviewDef *def,
+					  TviewKeys *scope);
+static void compare_costs(TviewViewPlans *plans, const char *from,
+						  TviewDef *def, TviewKeys *scope);
 static char *each_sql(const char *from, const TviewDef *def);
 static int	size_of(TviewKeys *scope);
 static bool has_arrays(TviewKeys *scope);
@@ -72,13 +77,65 @@ Tuplestorestate *
 tview_read_view(TviewDef *def, TviewKeys *scope, TviewPartQuery *query,
 				TviewProgress *progress)
 {
-	TviewPlan **plans = query ? query->plans : def->plans;
+	TviewViewPlans *plans = query ? &query->plans : &def->plans;
 	const char *from = query ? query->sql : def->view_name;
 
-	if (size_of(scope) == SIZE_FEW && plans[SIZE_FEW] == NULL &&
-		has_arrays(scope))
-		prepare_few(&plans[SIZE_FEW], from, def, scope);
-	return read_rows(plans, "*", from, def, scope, progress);
+	if (pays_each(plans, from, def, scope))
+	{
+		Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+		DestReceiver *receiver =
+			tview_progress_receiver(progress, tview_plan_receiver(rows));
+
+		tview_plan_run_into(plans->each, array_params(scope), NULL, receiver);
+		receiver->rDestroy(receiver);
+		return rows;
+	}
+	return read_rows(plans->by_size, "*", from, def, scope, progress);
+}
+
+/*
+ * True when asking the view for the scope values one after the other costs
+ * less than for all at once; then there is a plan for it.
+ */
+static bool
+pays_each(TviewViewPlans *plans, const char *from, TviewDef *def,
+		  TviewKeys *scope)
+{
+	int			size = size_of(scope);
+
+	if (size == SIZE_ONE || size == SIZE_ALL || !has_arrays(scope))
+		return false;
+	if (plans->by_size[SIZE_FEW] == NULL)
+		compare_costs(plans, from, def, scope);
+	return plans->each != NULL &&
+		   tview_keys_count(scope) <= plans->each_pays;
+}
+
+/*
+ * Prepares the plan for few scope values at once, and the one for several one
+ * after the other if that may pay.
+ */
+static void
+compare_costs(TviewViewPlans *plans, const char *from, TviewDef *def,
+			  TviewKeys *scope)
+{
+	TviewPlan  *each = NULL;
+	double		at_once_cost;
+	double		each_cost;
+
+	(void) prepare(&plans->by_size[SIZE_FEW],
+				   read_sql("*", from, def, SIZE_FEW), SIZE_FEW, scope);
+	/* should this fail, the definition has the one, and we come no more */
+	(void) prepare(&each, each_sql(from, def), SIZE_FEW, scope);
+	at_once_cost = tview_plan_cost(plans->by_size[SIZE_FEW]);
+	each_cost = tview_plan_cost(each);
+	if (each_cost < at_once_cost * MUCH_CHEAPER)
+	{
+		plans->each_pays = at_once_cost / each_cost * PLANNER_KEYS;
+		plans->each = each;
+	}
+	else
+		tview_plan_free(each);
 }
 
 /*
@@ -149,28 +206,6 @@ read_rows(TviewPlan **plans, const char *columns, const char *from,
 	tview_plan_run_into(plans[size], params, NULL, receiver);
 	receiver->rDestroy(receiver);
 	return rows;
-}
-
-/*
- * Prepares the view's plan for few scope values: all at once, or where that
- * costs much more, one after the other.
- */
-static void
-prepare_few(TviewPlan **plan, const char *from, TviewDef *def,
-			TviewKeys *scope)
-{
-	TviewPlan  *at_once = prepare(plan, read_sql("*", from, def, SIZE_FEW),
-								  SIZE_FEW, scope);
-	TviewPlan  *each = NULL;
-
-	/* should planning fail, the definition has the one, and we come no more */
-	(void) prepare(&each, each_sql(from, def), SIZE_FEW, scope);
-	if (tview_plan_cost(each) < tview_plan_cost(at_once) * MUCH_CHEAPER)
-	{
-		*plan = each;
-		each = at_once;
-	}
-	tview_plan_free(each);
 }
 
 /*

@@ -78,4 +78,23 @@ few_blocks('two rows with a grouped subquery', q{UPDATE tb_hit SET n = n + 1 WHE
 few_blocks('moved between them', q{UPDATE tb_hit SET fk_post = 59803 - fk_post WHERE pk_hit = 29900});
 few_blocks('all of ten', q{DELETE FROM tb_hit WHERE fk_post IN (SELECT fk_post FROM tb_hit ORDER BY fk_post DESC LIMIT 10)});
 
+# many too, as long as the planner thinks that it pays, which it is made to here
+sub asked
+{
+	my ($expected, $name, $page_cost, $statement) = @_;
+	my $found = $node->sql(join("\n", "SET random_page_cost = $page_cost;", 'SELECT pg_stat_statements_reset() IS NULL;',
+		"$statement;", q{SELECT CASE WHEN query ~ 'LATERAL' THEN 'one by one' ELSE 'whole' END FROM pg_stat_statements
+			WHERE query ~ 'v_hits' AND calls > 0}));
+	is((split /\n/, $found)[-1], $expected, $name);
+	$node->checked(3, "after $name");
+	return;
+}
+
+asked('one by one', 'many rows with a grouped subquery', 0.01,
+	q{UPDATE tb_hit SET n = n + 1 WHERE pk_hit BETWEEN 20000 AND 21500});
+asked('whole', 'too many for that', 4, q{UPDATE tb_hit SET n = n + 1 WHERE pk_hit BETWEEN 10000 AND 29000});
+asked('one by one', 'some', 4, q{UPDATE tb_hit SET n = n + 1 WHERE pk_hit BETWEEN 20000 AND 20020});
+asked('whole', 'fewer than a thousand, too many', 4,
+	q{UPDATE tb_hit SET n = n + 1 WHERE pk_hit BETWEEN 10000 AND 10900});
+
 done_testing();
