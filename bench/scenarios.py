@@ -68,6 +68,8 @@ DATASETS: Dict[str, Dataset] = {d.name: d for d in [
     Dataset("company", tuple(Target("pk_" + e, "tv_" + e, e + "_document", "stored_" + e)
                              for e in ("employee", "department", "company")),
             (NOTHING,) + by_hand("company", "row") + (Contender("pg_tviews", "by_pg_tviews/company.sql"),)),
+    Dataset("totals", (Target("pk_customer", "tv_customer"),), (NOTHING,) + by_hand("totals", "row", "statement") + (
+        Contender("pg_tviews", tview("tv_customer")),)),
     Dataset("ten", tuple(Target("pk_item%d" % i, "tv_item%d" % i, "document_%d" % i, "stored_%d" % i) for i in range(1, 11)),
             (NOTHING,) + by_hand("ten", "row") + (
                 Contender("pg_tviews", "by_pg_tviews/ten.sql"),
@@ -104,6 +106,12 @@ def rename(supplier, fan_out, **more):
     return Scenario("parent rename, fan-out %s" % spaced(fan_out), "shop",
                     "UPDATE tb_supplier SET name = 'Supplier no. ' || $1 WHERE pk_supplier = %d" % supplier,
                     "int", lambda i, n: (i,), rows=fan_out, sizes=(100000, 1000000), **more)
+
+
+def orders(rows, **more):
+    return Scenario("totals, update of %s orders" % spaced(rows), "totals",
+                    "UPDATE tb_order SET amount = $3 + pk_order % 90 WHERE pk_order BETWEEN $1 AND $2",
+                    "int, int, int", lambda i, n: some_block(i, 5 * n, rows) + (1 + i % 997,), rows=rows, **more)
 
 
 def spaced(number):
@@ -192,6 +200,9 @@ ALL = [
     Scenario("ten TVIEWs on one table", "ten", "UPDATE tb_item SET price = $2 WHERE pk_item = $1",
              "int, int", lambda i, n: (some(i, n), i), rows=10,
              contenders=("nothing", "row", "pg_tviews", "pg_tviews, one")),
+    orders(1), orders(10), orders(100), orders(1000), orders(10000, sizes=BIG),
+    Scenario("totals, order insert", "totals", "INSERT INTO tb_order VALUES (10000000 + $1, $2, 1 + $1 % 1000)",
+             "int, int", lambda i, n: (i, some(i, n)), after="DELETE FROM tb_order WHERE pk_order > 10000000"),
     Scenario("join, one row", "flat", "UPDATE tb_product SET price = $2 WHERE pk_product = $1",
              "int, int", lambda i, n: (some(i, n), i), contenders=FLAT),
     Scenario("join, insert", "flat", "INSERT INTO tb_product VALUES (10000000 + $1, 1 + $1 % 100, 1 + $1 % 50, 'New ' || $1, $1)",
@@ -213,6 +224,8 @@ GROWTH = [
              "int, int", lambda i, n: (some(i, 1000), i), sizes=(1, 10, 100, 300)),
     Scenario("rows in the tables", "company", "UPDATE tb_employee SET salary = $2 WHERE pk_employee = $1",
              "int, int", lambda i, n: (some(i, n), i), rows=3, sizes=(1000, 10000, 100000)),
+    Scenario("rows that are grouped", "totals", "UPDATE tb_order SET amount = $3 WHERE pk_order IN ($1, $2)",
+             "int, int, int", lambda i, n: (some(i, 5 * n), some(i + 1, 5 * n), i), rows=2, sizes=(1000, 10000, 100000)),
 ]
 
 
@@ -229,11 +242,13 @@ class Curve:
 CURVES = [
     Curve("fan-out of a parent's rename", "parent rename"),
     Curve("rows of one UPDATE", "update of"),
+    Curve("rows of one UPDATE, grouped", "totals, update of"),
     Curve("memory, rows of one UPDATE", "update of", what="memory"),
     Curve("bytes of a document", "document size", by_size=True),
     Curve("TVIEWs on the table", "TVIEWs on the table", by_size=True),
     Curve("TVIEWs on other tables", "TVIEWs on other tables", by_size=True, flat=True),
     Curve("employees, three TVIEWs deep", "rows in the tables", by_size=True, flat=True),
+    Curve("rows that are grouped, two changed", "rows that are grouped", by_size=True, flat=True),
     Curve("products in the shop, one row", "one row, used column", by_size=True, flat=True),
     Curve("products in the shop, child insert", "child insert", by_size=True, flat=True),
 ]

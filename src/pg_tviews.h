@@ -131,8 +131,8 @@ typedef struct TviewPart
 typedef struct TviewViewPlans
 {
 	struct TviewPlan *by_size[TVIEW_SIZES + 1]; /* 1, few, many, all */
-	struct TviewPlan *each;		/* several, one after the other, or NULL */
-	double		each_pays;		/* for up to so many */
+	struct TviewPlan *each;		/* several, one after the other */
+	double		each_pays;		/* for up to so many; 0: not known yet */
 } TviewViewPlans;
 
 /* How some parts of rows are read. */
