@@ -64,7 +64,7 @@ sub writes
 	my ($db) = @_;
 
 	$node->sql(q{
-		INSERT INTO tb_user SELECT coalesce(max(pk_user), 0) + 1, 'n' FROM tb_user;
+		INSERT INTO tb_user SELECT coalesce(max(pk_user), 0) + 1, 'n' || count(*) FROM tb_user;
 		UPDATE tb_user SET name = name || '.';
 		INSERT INTO app.tb_post SELECT max(pk_post) + 1, 1, 'n' FROM app.tb_post;
 		INSERT INTO tb_part SELECT count(*), 1 FROM tb_part;
