@@ -646,7 +646,6 @@ flush_tview(TviewDef *def)
 	TviewCounts counts;
 	TviewParts	parts;
 
-	/* a savepoint that ends meanwhile may merge the touches with others */
 	parts = touched_parts(def, pending);
 	tview_snapshots_begin(def, !is_ending);
 	if (touches_all(def, pending) || !lock_and_find(&search))

@@ -500,7 +500,9 @@ release_flushed(int nest_level)
 		MemoryContextDelete(entry->pending->context);
 		flushed = foreach_delete_current(flushed, lc);
 	}
-	merge_flushed(nest_level - 1);
+	/* a flush that is going on still reads what it has taken */
+	if (!tview_flush_is_active())
+		merge_flushed(nest_level - 1);
 }
 
 /*
