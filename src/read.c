@@ -29,6 +29,9 @@
 /* Up to as many keys share the plan for few. */
 #define FEW_KEYS 1000
 
+/* So many values the planner takes an array to have that it does not know. */
+#define PLANNER_KEYS 10
+
 /* Where asking for two at once costs so many times what asking for one does,
  * it means more than to ask for these two. */
 #define WHOLE 3
@@ -58,8 +61,7 @@ static bool pays_each(TviewViewPlans *plans, const char *from, TviewDef *def,
 					  TviewKeys *scope);
 static void compare_costs(TviewViewPlans *plans, const char *from,
 						  TviewDef *def, TviewKeys *scope);
-static Tuplestorestate *read_each(TviewViewPlans *plans, const char *from,
-								  TviewDef *def, TviewKeys *scope,
+static Tuplestorestate *read_each(TviewPlan *each, TviewKeys *scope,
 								  TviewProgress *progress);
 static char *each_sql(const char *from, const TviewDef *def);
 static int	size_of(TviewKeys *scope);
@@ -89,7 +91,7 @@ tview_read_view(TviewDef *def, TviewKeys *scope, TviewPartQuery *query,
 	const char *from = query ? query->sql : def->view_name;
 
 	if (pays_each(plans, from, def, scope))
-		return read_each(plans, from, def, scope, progress);
+		return read_each(plans->each, scope, progress);
 	return read_rows(plans->by_size, "*", from, def, scope, progress);
 }
 
@@ -107,46 +109,49 @@ pays_each(TviewViewPlans *plans, const char *from, TviewDef *def,
 		return false;
 	if (plans->each_pays == 0)
 		compare_costs(plans, from, def, scope);
-	return tview_keys_count(scope) <= plans->each_pays;
+	return plans->each != NULL &&
+		   tview_keys_count(scope) <= plans->each_pays;
 }
 
 /*
  * Finds out for how many scope values it pays to ask for one after the other:
  * as many as cost less than what asking for two at once costs, if that is more
- * than asking for these.
+ * than asking for these.  Then there is a plan for it.
  */
 static void
 compare_costs(TviewViewPlans *plans, const char *from, TviewDef *def,
 			  TviewKeys *scope)
 {
-	TviewPlan  *one = prepare(&plans->by_size[SIZE_ONE],
-							  read_sql("*", from, def, SIZE_ONE), SIZE_ONE,
-							  scope);
 	TviewPlan  *two = NULL;
 	double		cost_ratio;
 
 	plans->each_pays = 1;		/* should the planner fail */
+	(void) prepare(&plans->each, each_sql(from, def), SIZE_FEW, scope);
 	(void) prepare(&two, read_sql("*", from, def, SIZE_TWO), SIZE_TWO, scope);
-	cost_ratio = tview_plan_cost(two) / tview_plan_cost(one);
+	cost_ratio = tview_plan_cost(two) /
+				 (tview_plan_cost(plans->each) / PLANNER_KEYS);
 	tview_plan_free(two);
 	if (cost_ratio > WHOLE)
 		plans->each_pays = cost_ratio * OVERRATED;
+	else
+	{
+		tview_plan_free(plans->each);
+		plans->each = NULL;
+	}
 }
 
 /*
- * Reads the view's rows for these scope values one after the other.
+ * Reads the view's rows for these scope values, of which there are several,
+ * one after the other.
  */
 static Tuplestorestate *
-read_each(TviewViewPlans *plans, const char *from, TviewDef *def,
-		  TviewKeys *scope, TviewProgress *progress)
+read_each(TviewPlan *each, TviewKeys *scope, TviewProgress *progress)
 {
 	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
 	DestReceiver *receiver =
 		tview_progress_receiver(progress, tview_plan_receiver(rows));
-	TviewPlan  *plan = prepare(&plans->each, each_sql(from, def), SIZE_FEW,
-							   scope);
 
-	tview_plan_run_into(plan, array_params(scope), NULL, receiver);
+	tview_plan_run_into(each, array_params(scope), NULL, receiver);
 	receiver->rDestroy(receiver);
 	return rows;
 }
