@@ -63,6 +63,7 @@ static void follow_dropped_policies(void);
 static void follow_dropped_columns(void);
 static void refuse_statement_trigger(CreateTrigStmt *stmt);
 static void follow_rows(RangeVar *relation);
+static List *dropped_relations(void);
 static DropBehavior drop_behavior(Node *parsetree);
 static bool has_dropped_captured(void);
 
@@ -137,7 +138,8 @@ pg_tviews_sql_drop(PG_FUNCTION_ARGS)
 	if (tview_catalog_list() == NIL)
 		PG_RETURN_NULL();
 	lost_children = has_dropped_captured();
-	tview_drop_clean(drop_behavior(parsetree), tview_restore_is_active());
+	tview_drop_clean(dropped_relations(), drop_behavior(parsetree),
+					 tview_restore_is_active());
 	if (lost_children)
 		tview_alter_refresh_parents();
 	if (!tview_restore_is_active())
@@ -803,6 +805,26 @@ follow_rows(RangeVar *relation)
 
 	if (OidIsValid(relid))
 		tview_alter_refresh(relid, false);
+}
+
+/*
+ * The tables and views that were dropped.
+ */
+static List *
+dropped_relations(void)
+{
+	List	   *relids;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	relids = tview_plan_strings("SELECT objid"
+								" FROM pg_catalog.pg_event_trigger_dropped_objects()"
+								" WHERE classid OPERATOR(pg_catalog.=)"
+								" 'pg_catalog.pg_class'::pg_catalog.regclass"
+								" AND objsubid OPERATOR(pg_catalog.=) 0");
+	foreach(lc, relids)
+		result = lappend_oid(result, atooid(lfirst(lc)));
+	return result;
 }
 
 /*

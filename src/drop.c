@@ -26,7 +26,9 @@
 
 static void drop_with_dependents(Oid tview);
 static void drop_tview(Oid tview);
-static bool clean_one(Oid tview, DropBehavior behavior, bool keep_tables);
+static List *broken_before(List *dropped);
+static bool clean_one(Oid tview, List *dropped, DropBehavior behavior,
+					  bool keep_tables);
 static bool relation_exists(Oid relid);
 static void drop_relation(Oid relid, DropBehavior behavior);
 static void record_dependency(Oid relid, Oid class, Oid object,
@@ -117,14 +119,15 @@ tview_drop_link_all(void)
 }
 
 /*
- * Takes away what is left of TVIEWs whose table or view has been dropped: the
- * other of them, the catalog row, triggers that nothing needs any more.  If
- * behavior is DROP_RESTRICT, a view cannot take its TVIEW along.  With
- * keep_tables only the row goes.
+ * Takes away what is left of TVIEWs whose table or view is among the dropped
+ * relations: the other of them, the catalog row, triggers that nothing needs
+ * any more.  If behavior is DROP_RESTRICT, a view cannot take its TVIEW along.
+ * With keep_tables only the row goes.
  */
 void
-tview_drop_clean(DropBehavior behavior, bool keep_tables)
+tview_drop_clean(List *dropped, DropBehavior behavior, bool keep_tables)
 {
+	List	   *others = broken_before(dropped);
 	bool		found_any = false;
 	bool		found;
 
@@ -134,13 +137,36 @@ tview_drop_clean(DropBehavior behavior, bool keep_tables)
 
 		/* what goes may have been what another TVIEW is built on */
 		found = false;
-		foreach(lc, tview_catalog_list())
-			found |= clean_one(lfirst_oid(lc), behavior, keep_tables);
+		foreach(lc, list_difference_oid(tview_catalog_list(), others))
+			found |= clean_one(lfirst_oid(lc), dropped, behavior, keep_tables);
 		found_any |= found;
 	} while (found);
 
 	if (found_any && !keep_tables)
 		tview_triggers_remove_unneeded();
+}
+
+/*
+ * The TVIEWs that have lost their view, but not among these dropped relations:
+ * while event triggers were disabled.  Their tables are none of the business
+ * of who drops something else.
+ */
+static List *
+broken_before(List *dropped)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tview_catalog_list())
+	{
+		TviewMeta  *meta = tview_catalog_read(lfirst_oid(lc));
+
+		if (meta != NULL && !list_member_oid(dropped, meta->tview) &&
+			!list_member_oid(dropped, meta->view) &&
+			relation_exists(meta->tview) && !relation_exists(meta->view))
+			result = lappend_oid(result, meta->tview);
+	}
+	return result;
 }
 
 /*
@@ -172,14 +198,14 @@ drop_tview(Oid tview)
 	tview_plan_command(psprintf("DROP TABLE %s",
 								tview_names_qualified(tview)));
 	/* where event triggers are disabled */
-	tview_drop_clean(DROP_RESTRICT, false);
+	tview_drop_clean(list_make1_oid(tview), DROP_RESTRICT, false);
 }
 
 /*
  * Takes away what is left of one TVIEW; false if it is whole.
  */
 static bool
-clean_one(Oid tview, DropBehavior behavior, bool keep_tables)
+clean_one(Oid tview, List *dropped, DropBehavior behavior, bool keep_tables)
 {
 	TviewMeta  *meta = tview_catalog_read(tview);
 	bool		has_table = relation_exists(tview);
@@ -197,7 +223,7 @@ clean_one(Oid tview, DropBehavior behavior, bool keep_tables)
 	tview_catalog_delete(tview);
 	if (keep_tables)
 		return true;
-	if (has_view)
+	if (has_view && list_member_oid(dropped, tview))
 		drop_relation(meta->view, behavior);
 	if (has_table)
 	{

@@ -182,7 +182,9 @@ check_event_triggers(ReturnSetInfo *result)
 								 " FROM pg_catalog.unnest('{pg_tviews_ddl_end,pg_tviews_ddl_start,pg_tviews_sql_drop}'::pg_catalog.text[]) AS n"
 								 " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger e"
 								 " WHERE e.evtname OPERATOR(pg_catalog.=) n::pg_catalog.name"
-								 " AND e.evtenabled IN ('O', 'A'))");
+								 " AND e.evtenabled IN ('O', 'A'))"
+								 " UNION ALL SELECT 'The setting event_triggers is off.'"
+								 " WHERE pg_catalog.current_setting('event_triggers', true) OPERATOR(pg_catalog.=) 'off'");
 	put_list(result, "event_triggers", "ERROR", missing, "enabled");
 }
 

@@ -803,7 +803,8 @@ extern void tview_alter_object(Oid class, Oid object);
 /* in drop.c */
 extern void tview_drop_link(Oid tview, Oid view);
 extern void tview_drop_link_all(void);
-extern void tview_drop_clean(DropBehavior behavior, bool keep_tables);
+extern void tview_drop_clean(List *dropped, DropBehavior behavior,
+							 bool keep_tables);
 
 /* in triggers.c */
 extern void tview_triggers_lock(List *relids);

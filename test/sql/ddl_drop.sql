@@ -219,5 +219,33 @@ SELECT state();
 CREATE VIEW v_plain AS SELECT 1 AS x;
 DROP VIEW v_plain;
 
+-- what has been broken while event triggers were disabled is not the business of
+-- who drops something else, and can still be dropped
+CREATE TABLE tv_a AS SELECT pk_a, label FROM tb_a;
+CREATE TABLE tv_b AS SELECT pk_a AS pk_b, label FROM tb_a;
+CREATE TABLE tv_c AS SELECT pk_a AS pk_c, label FROM tb_a;
+CREATE ROLE regress_drop;
+CREATE FUNCTION switch(how text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+  EXECUTE 'ALTER EVENT TRIGGER pg_tviews_sql_drop ' || how; EXECUTE 'ALTER EVENT TRIGGER pg_tviews_ddl_start ' || how;
+  EXECUTE 'ALTER EVENT TRIGGER pg_tviews_ddl_end ' || how; END $$;
+BEGIN;
+SELECT switch('DISABLE');
+DROP VIEW v_a, v_b;
+DROP TABLE tv_c;
+SELECT switch('ENABLE ALWAYS');
+SET ROLE regress_drop;
+CREATE TEMP TABLE unrelated (i int);
+DROP TABLE unrelated;
+CREATE TEMP TABLE unrelated (i int);
+DROP TABLE unrelated CASCADE;
+RESET ROLE;
+SELECT to_regclass('tv_a') IS NOT NULL, to_regclass('tv_b') IS NOT NULL;
+DROP TABLE tv_a;
+SELECT pg_tviews_drop('tv_b');
+SELECT to_regclass('tv_a'), to_regclass('tv_b'), count(*) FROM pg_tview_meta WHERE entity IN ('a', 'b', 'c');
+ROLLBACK;
+DROP ROLE regress_drop;
+DROP TABLE tv_a, tv_b, tv_c;
+
 DROP SCHEMA t_drop, t_drop_b CASCADE;
 SELECT count(*) FROM pg_tview_meta;
