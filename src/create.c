@@ -307,9 +307,7 @@ tview_create_view(const char *schema, const char *entity, Query *query,
 						   TVIEW_TABLE_PREFIX, entity),
 				 errhint("Drop or rename it.  To make a TVIEW of a table and a view that both exist, use pg_tviews_convert_existing_table().")));
 
-	/* under a search_path that makes the text unambiguous, both ways */
-	guc_level = NewGUCNestLevel();
-	compat_restrict_search_path();
+	guc_level = tview_plan_begin_text();
 	definition = tview_create_text(query);
 	tview_plan_command(psprintf("CREATE VIEW %s%s AS %s",
 								quote_qualified_identifier(schema, name),

@@ -466,9 +466,7 @@ tview_definition_build(const TviewMeta *meta, bool has_index)
 	if (has_index)
 		fill_key_index(def, tview);
 
-	/* under this search_path, SQL text has all names qualified */
-	guc_level = NewGUCNestLevel();
-	compat_restrict_search_path();
+	guc_level = tview_plan_begin_text();
 	tview_routes_find(def, get_view_query(view));
 	AtEOXact_GUC(false, guc_level);
 	/* parts are read without the view, as whose owner it reads tables */

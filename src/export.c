@@ -51,9 +51,7 @@ pg_tviews_export(PG_FUNCTION_ARGS)
 	}
 	list_sort(defs, compare_levels);
 
-	/* names in the texts of views are to be qualified */
-	guc_level = NewGUCNestLevel();
-	compat_restrict_search_path();
+	guc_level = tview_plan_begin_text();
 	foreach(lc, defs)
 		export_tview(&script,
 					 tview_catalog_require(((TviewDef *) lfirst(lc))->tview));

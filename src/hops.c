@@ -31,6 +31,7 @@ Node *
 tview_hops_same_value(SortGroupClause *clause, Node *expr, bool or_null)
 {
 	Expr	   *equal_op;
+	List	   *tests;
 
 	expr = comparable(expr);
 	equal_op = make_opclause(clause->eqop, BOOLOID, false, (Expr *) expr,
@@ -39,9 +40,9 @@ tview_hops_same_value(SortGroupClause *clause, Node *expr, bool or_null)
 	set_opfuncid((OpExpr *) equal_op);
 	if (!or_null)
 		return (Node *) equal_op;
-	/* NOT (a IS DISTINCT FROM b); the node is an OpExpr of another tag */
-	NodeSetTag(equal_op, T_DistinctExpr);
-	return (Node *) makeBoolExpr(NOT_EXPR, list_make1(equal_op), -1);
+	/* IS NOT DISTINCT FROM could not name the operator's schema */
+	tests = list_make2(equal_op, tview_hops_both_null(expr));
+	return (Node *) makeBoolExpr(OR_EXPR, tests, -1);
 }
 
 /*

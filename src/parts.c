@@ -552,6 +552,8 @@ reduced_query(const TviewDef *def, TviewParts parts)
 	Query	   *query = copyObject(get_view_query(view));
 	List	   *columns = query->targetList;
 	Query	   *chosen;
+	char	   *text;
+	int			guc_level;
 	Index		rti;
 	ListCell   *lc;
 
@@ -572,7 +574,10 @@ reduced_query(const TviewDef *def, TviewParts parts)
 		column->resname = NameStr(att->attname);
 		column->expr = reduced_column(def, parts, column);
 	}
-	return psprintf("(%s)", tview_create_text(query));
+	guc_level = tview_plan_begin_text();
+	text = psprintf("(%s)", tview_create_text(query));
+	AtEOXact_GUC(false, guc_level);
+	return text;
 }
 
 /*

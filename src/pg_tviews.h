@@ -699,6 +699,7 @@ typedef struct TviewIdentity
 	int			guc_level;
 } TviewIdentity;
 
+extern int	tview_plan_begin_text(void);
 extern void tview_plan_become_owner(TviewIdentity *saved, Oid owner,
 									int sec_flags, List *settings);
 extern void tview_plan_lift_restriction(const TviewIdentity *saved);

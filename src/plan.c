@@ -62,6 +62,7 @@ static Snapshot frozen_snapshot = NULL;
 
 static SPIPlanPtr prepare_command(const char *sql);
 static bool is_planned(TviewPlan *plan);
+static void set(const char *name, const char *value);
 static void assume_costs(void);
 static Plan estimated(TviewPlan *plan);
 static void connect_spi(void);
@@ -85,9 +86,10 @@ tview_plan_become_owner(TviewIdentity *saved, Oid owner, int sec_flags,
 	saved->guc_level = NewGUCNestLevel();
 	compat_restrict_search_path();
 	if (!row_security)
-		(void) set_config_option("row_security", "on",
-								 PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+		set("row_security", "on");
+	/* as tview_plan_begin_text has it */
+	if (!standard_conforming_strings)
+		set("standard_conforming_strings", "on");
 	foreach(lc, settings)
 	{
 		DefElem    *setting = lfirst_node(DefElem, lc);
@@ -95,10 +97,37 @@ tview_plan_become_owner(TviewIdentity *saved, Oid owner, int sec_flags,
 		const char *current = GetConfigOption(setting->defname, true, false);
 
 		if (current != NULL && strcmp(current, wanted) != 0)
-			(void) set_config_option(setting->defname, wanted,
-									 PGC_USERSET, PGC_S_SESSION,
-									 GUC_ACTION_SAVE, true, 0, false);
+			set(setting->defname, wanted);
 	}
+}
+
+/*
+ * Sets a setting until the current nest level ends.
+ */
+static void
+set(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * From here on, SQL text that is made of a query means the same to everybody
+ * who reads it where search_path has no other schemas either: names are
+ * qualified, and constants are written in ways that do not depend on settings
+ * (as pg_dump does it).  Ends with AtEOXact_GUC(false, the result).
+ */
+int
+tview_plan_begin_text(void)
+{
+	int			guc_level = NewGUCNestLevel();
+
+	compat_restrict_search_path();
+	set("DateStyle", "ISO");
+	set("IntervalStyle", "postgres");
+	set("extra_float_digits", "3");
+	set("standard_conforming_strings", "on");
+	return guc_level;
 }
 
 /*
@@ -155,6 +184,9 @@ void
 tview_plan_push_snapshot(void)
 {
 	CommandCounterIncrement();
+	/* an error may have ended a flush that read the past */
+	if (!tview_flush_is_active())
+		reads_past = false;
 	PushCopiedSnapshot(reads_past	   ? GetTransactionSnapshot() :
 					   frozen_snapshot ? frozen_snapshot :
 										 GetLatestSnapshot());

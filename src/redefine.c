@@ -100,9 +100,7 @@ change_query(Oid tview, const char *sql)
 	check_keys(meta, query);
 	tview_create_check(query, meta->entity);
 
-	/* under a search_path that makes the text unambiguous, both ways */
-	guc_level = NewGUCNestLevel();
-	compat_restrict_search_path();
+	guc_level = tview_plan_begin_text();
 	if (can_replace(meta->view, query))
 		replace_view(meta, query);
 	else

@@ -11,11 +11,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
@@ -49,6 +51,8 @@ static bool cte_has_rows(QueryChain *chain, RangeTblEntry *rte);
 static void check_level(TviewLevel *level);
 static void check_relation(RangeTblEntry *rte);
 static bool check_functions_walker(Node *node, void *context);
+static void check_writable(Node *node);
+static void check_operator(Node *node, const char *syntax, const char *hint);
 static bool is_volatile(Oid funcid, void *context);
 static void refuse(const char *detail, const char *hint);
 static void use_columns(UseContext *context);
@@ -178,11 +182,63 @@ check_functions_walker(Node *node, void *context)
 	if (IsA(node, NextValueExpr))
 		refuse("It uses a sequence.",
 			   "Compute the value when the base row is written.");
+	check_writable(node);
 	if (check_functions_in_node(node, is_volatile, &funcid))
 		refuse(psprintf("It uses the volatile function %s.",
 						format_procedure(funcid)),
 			   "Use functions that are IMMUTABLE or STABLE, or store their result in a base table.");
 	return expression_tree_walker(node, check_functions_walker, context);
+}
+
+/*
+ * Refuses syntax that compares by an operator which its text cannot name: such
+ * an operator must be PostgreSQL's own, for dumps and we read the text where
+ * no other is on the search_path.
+ */
+static void
+check_writable(Node *node)
+{
+	if (IsA(node, DistinctExpr))
+		check_operator(node, "IS DISTINCT FROM",
+					   "Write it with = and IS NULL.");
+	else if (IsA(node, NullIfExpr))
+		check_operator(node, "NULLIF",
+					   "Write CASE WHEN a = b THEN NULL ELSE a END.");
+	else if (IsA(node, CaseExpr) && ((CaseExpr *) node)->arg)
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((CaseExpr *) node)->args)
+			check_operator((Node *) lfirst_node(CaseWhen, lc)->expr,
+						   "CASE a WHEN b", "Write CASE WHEN a = b.");
+	}
+	else if (IsA(node, JoinExpr) && ((JoinExpr *) node)->usingClause)
+	{
+		Expr	   *quals = (Expr *) ((JoinExpr *) node)->quals;
+		ListCell   *lc;
+
+		foreach(lc, make_ands_implicit(quals))
+			check_operator(lfirst(lc), "JOIN ... USING, or NATURAL JOIN,",
+						   "Write JOIN ... ON a = b.");
+	}
+}
+
+/*
+ * Refuses an operator that is not PostgreSQL's own.
+ */
+static void
+check_operator(Node *node, const char *syntax, const char *hint)
+{
+	Oid			opno = InvalidOid;
+
+	/* they are one struct with different tags */
+	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
+		IsA(node, NullIfExpr))
+		opno = ((OpExpr *) node)->opno;
+	if (opno >= FirstUnpinnedObjectId)
+		refuse(psprintf("%s compares by %s, an operator whose schema cannot be written there.",
+						syntax, format_operator(opno)),
+			   hint);
 }
 
 /*
