@@ -564,19 +564,27 @@ add_columns(const TviewMeta *meta)
 char *
 tview_alter_column_sql(Form_pg_attribute column)
 {
-	char	   *definition;
-	Oid			collation = column->attcollation;
+	return psprintf("%s %s", quote_identifier(NameStr(column->attname)),
+					tview_alter_type_sql(column));
+}
 
-	definition = psprintf("%s %s", quote_identifier(NameStr(column->attname)),
-						  format_type_extended(column->atttypid,
-											   column->atttypmod,
-											   FORMAT_TYPE_TYPEMOD_GIVEN |
-												   FORMAT_TYPE_FORCE_QUALIFY));
+/*
+ * A column's type and collation, in SQL.
+ */
+char *
+tview_alter_type_sql(Form_pg_attribute column)
+{
+	Oid			collation = column->attcollation;
+	char	   *type = format_type_extended(column->atttypid,
+											column->atttypmod,
+											FORMAT_TYPE_TYPEMOD_GIVEN |
+												FORMAT_TYPE_FORCE_QUALIFY);
+
 	if (OidIsValid(collation) &&
 		collation != get_typcollation(column->atttypid))
-		definition = psprintf("%s COLLATE %s", definition,
-							  generate_collation_name(collation));
-	return definition;
+		type = psprintf("%s COLLATE %s", type,
+						generate_collation_name(collation));
+	return type;
 }
 
 /*

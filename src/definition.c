@@ -77,6 +77,7 @@ static void forget_aborted(SubXactEvent event, SubTransactionId my_subid,
 static void fill_columns(TviewDef *def, Relation view, Relation tview);
 static void fill_key(TviewDef *def, const TviewMeta *meta);
 static void check_key_type(TviewDef *def, AttrNumber attnum);
+static void check_key_collation(TviewDef *def, AttrNumber attnum);
 static void fill_key_index(TviewDef *def, Relation tview);
 static bool index_fits(TviewDef *def, Relation index);
 static bool compares_alike(Relation index, int column);
@@ -544,6 +545,7 @@ fill_key(TviewDef *def, const TviewMeta *meta)
 					 errmsg("key column \"%s\" of TVIEW %s does not exist",
 							strVal(lfirst(lc)), def->name)));
 		check_key_type(def, attnum);
+		check_key_collation(def, attnum);
 		def->key_attnums[def->nkeys++] = attnum;
 	}
 }
@@ -574,6 +576,34 @@ check_key_type(TviewDef *def, AttrNumber attnum)
 				 type->typtype == TYPTYPE_DOMAIN ?
 					 errhint("Cast it to the type that the domain is over.") :
 					 0));
+}
+
+/*
+ * Raises an error if the table takes other values of a key column for equal
+ * than the view: rows would get lost or stay.  To collations that are
+ * deterministic only the same is equal.
+ */
+static void
+check_key_collation(TviewDef *def, AttrNumber attnum)
+{
+	Form_pg_attribute column = TupleDescAttr(def->view_desc, attnum - 1);
+	Oid			wanted = column->attcollation;
+	Oid			stored;
+	Oid			type;
+	int32		typmod;
+
+	get_atttypetypmodcoll(def->tview, def->tview_attnums[attnum - 1], &type,
+						  &typmod, &stored);
+	if (stored != wanted && OidIsValid(wanted) && OidIsValid(stored) &&
+		!(get_collation_isdeterministic(wanted) &&
+		  get_collation_isdeterministic(stored)))
+		ereport(ERROR,
+				(errcode(ERRCODE_COLLATION_MISMATCH),
+				 errmsg("column \"%s\" of TVIEW %s is not like that of view %s",
+						NameStr(column->attname), def->name, def->view_name),
+				 errdetail("The view has collation \"%s\".",
+						   get_collation_name(wanted)),
+				 errhint("Change the view, and the table will follow.")));
 }
 
 /*

@@ -37,6 +37,9 @@ static void replace_view(TviewMeta *meta, Query *query);
 static void exchange_view(TviewMeta *meta, Query *query);
 static void copy_properties(Oid from, Oid to);
 static void change_columns(const TviewMeta *meta, Oid old_view);
+static char *change_sql(const TviewMeta *meta, Oid old_view,
+						Form_pg_attribute column);
+static bool has_collation(Oid relid, Form_pg_attribute column);
 
 PG_FUNCTION_INFO_V1(pg_tviews_alter);
 
@@ -288,19 +291,8 @@ change_columns(const TviewMeta *meta, Oid old_view)
 	for (int i = 0; i < RelationGetDescr(view)->natts; i++)
 	{
 		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(view), i);
-		AttrNumber	attnum = get_attnum(meta->tview, NameStr(column->attname));
-		char	   *type = format_type_extended(column->atttypid,
-												column->atttypmod,
-												FORMAT_TYPE_TYPEMOD_GIVEN |
-													FORMAT_TYPE_FORCE_QUALIFY);
-		const char *name = quote_identifier(NameStr(column->attname));
 
-		if (attnum <= 0)
-			appendStringInfo(&sql, ", ADD COLUMN %s",
-							 tview_alter_column_sql(column));
-		else if (get_atttype(meta->tview, attnum) != column->atttypid)
-			appendStringInfo(&sql, ", ALTER COLUMN %s TYPE %s USING NULL::%s",
-							 name, type, type);
+		appendStringInfoString(&sql, change_sql(meta, old_view, column));
 	}
 	table_close(old, NoLock);
 	table_close(view, NoLock);
@@ -308,4 +300,48 @@ change_columns(const TviewMeta *meta, Oid old_view)
 		tview_plan_command(psprintf("ALTER TABLE %s %s",
 									tview_names_qualified(meta->tview),
 									sql.data + strlen(", ")));
+}
+
+/*
+ * What ALTER TABLE has to do for the table to have a column as the new view
+ * has it; "" for nothing.  A collation that the user has given the column stays
+ * while the query has the same.
+ */
+static char *
+change_sql(const TviewMeta *meta, Oid old_view, Form_pg_attribute column)
+{
+	AttrNumber	attnum = get_attnum(meta->tview, NameStr(column->attname));
+	const char *name = quote_identifier(NameStr(column->attname));
+	char	   *type;
+
+	if (attnum <= 0)
+		return psprintf(", ADD COLUMN %s", tview_alter_column_sql(column));
+	type = format_type_extended(column->atttypid, column->atttypmod,
+								FORMAT_TYPE_TYPEMOD_GIVEN |
+									FORMAT_TYPE_FORCE_QUALIFY);
+	if (get_atttype(meta->tview, attnum) != column->atttypid)
+		return psprintf(", ALTER COLUMN %s TYPE %s USING NULL::%s", name,
+						tview_alter_type_sql(column), type);
+	if (!has_collation(old_view, column) &&
+		!has_collation(meta->tview, column))
+		return psprintf(", ALTER COLUMN %s TYPE %s", name,
+						tview_alter_type_sql(column));
+	return "";
+}
+
+/*
+ * Whether a relation's column of that name has the same collation.
+ */
+static bool
+has_collation(Oid relid, Form_pg_attribute column)
+{
+	AttrNumber	attnum = get_attnum(relid, NameStr(column->attname));
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	if (attnum <= 0)
+		return false;
+	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	return collation == column->attcollation;
 }

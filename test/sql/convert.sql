@@ -79,6 +79,20 @@ CREATE VIEW v_alone AS SELECT 1 AS pk_alone, to_jsonb(name) AS data FROM tb_user
 SELECT pg_tviews_convert_existing_table('tv_alone');
 SELECT pk_alone, data FROM tv_alone;
 DROP VIEW v_alone;
+-- a key that the table and the view compare differently, either way
+CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE tb_word (pk_word text PRIMARY KEY);
+INSERT INTO tb_word VALUES ('a'), ('A');
+CREATE TABLE tv_word (pk_word text COLLATE nocase PRIMARY KEY);
+CREATE VIEW v_word AS SELECT pk_word FROM tb_word;
+SELECT pg_tviews_convert_existing_table('tv_word');
+DROP VIEW v_word;
+DROP TABLE tv_word;
+CREATE TABLE tv_word (pk_word text PRIMARY KEY);
+CREATE VIEW v_word AS SELECT pk_word COLLATE nocase AS pk_word FROM tb_word WHERE pk_word = 'a';
+SELECT pg_tviews_convert_existing_table('tv_word');
+DROP VIEW v_word;
+DROP TABLE tv_word;
 -- nor may those who do not own the table, or have no TRIGGER right on the base table
 CREATE TABLE tb_other (pk_other int PRIMARY KEY);
 CREATE ROLE regress_convert;
