@@ -51,6 +51,7 @@ static void leave_room(Oid tview);
 static void add_key(Oid tview, List *key_columns);
 static List *index_columns(Relation index);
 static void check_keys(Oid tview, List *key_columns);
+static void check_no_null_key(Oid tview, List *key_columns);
 static char *key_text_sql(List *key_columns);
 static char *null_test_sql(List *key_columns);
 static void add_indexes(Oid tview, Oid view);
@@ -178,7 +179,10 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 	tview_definition_announce(def);
 	tview_drop_link(tview, view);
 	if (is_filled)
+	{
+		check_no_null_key(tview, key_columns);
 		(void) tview_flush_refresh(tview_definition_get(tview), NULL, false);
+	}
 }
 
 /*
@@ -614,6 +618,26 @@ check_keys(Oid tview, List *key_columns)
 						get_rel_name(tview)),
 				 errdetail("Key (%s)=(%s).", names, (char *) linitial(bad)),
 				 errhint("Aggregate or restrict the joined rows, or choose other key columns.")));
+}
+
+/*
+ * An error if a table has a row without a key: no refresh would find it.
+ */
+static void
+check_no_null_key(Oid tview, List *key_columns)
+{
+	int			saved = tview_plan_see_all();
+
+	if (tview_plan_strings(psprintf("SELECT NULL::pg_catalog.text FROM %s WHERE %s LIMIT 1",
+									tview_names_qualified(tview),
+									null_test_sql(key_columns))) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("table \"%s\" has a row whose key is null",
+						get_rel_name(tview)),
+				 errdetail("The key is (%s).", column_list(key_columns)),
+				 errhint("Delete such rows; those of the view will come.")));
+	tview_plan_see_allowed(saved);
 }
 
 /*

@@ -93,6 +93,27 @@ CREATE VIEW v_word AS SELECT pk_word COLLATE nocase AS pk_word FROM tb_word WHER
 SELECT pg_tviews_convert_existing_table('tv_word');
 DROP VIEW v_word;
 DROP TABLE tv_word;
+-- rows without a key, which no refresh would find, be it that their owner cannot see them
+CREATE TABLE tb_code (id int PRIMARY KEY, code int, n int);
+INSERT INTO tb_code VALUES (1, 1, 1);
+CREATE VIEW v_code AS SELECT code AS pk_code, n FROM tb_code;
+CREATE TABLE tv_code (pk_code int UNIQUE, n int);
+INSERT INTO tv_code VALUES (NULL, 0), (5, 5);
+SELECT pg_tviews_convert_existing_table('tv_code');
+CREATE ROLE regress_code;
+GRANT USAGE, CREATE ON SCHEMA t_convert TO regress_code;
+GRANT SELECT, TRIGGER ON tb_code TO regress_code;
+ALTER TABLE tv_code OWNER TO regress_code;
+ALTER VIEW v_code OWNER TO regress_code;
+ALTER TABLE tv_code ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+SET ROLE regress_code;
+SELECT count(*) FROM tv_code;
+SELECT pg_tviews_convert_existing_table('tv_code');
+RESET ROLE;
+DELETE FROM tv_code WHERE pk_code IS NULL;
+SELECT pg_tviews_convert_existing_table('tv_code') IS NOT NULL;
+SELECT pk_code, n FROM tv_code;
+DROP TABLE tv_code;
 -- nor may those who do not own the table, or have no TRIGGER right on the base table
 CREATE TABLE tb_other (pk_other int PRIMARY KEY);
 CREATE ROLE regress_convert;
@@ -106,5 +127,5 @@ UPDATE tb_user SET name = name || '!';
 SELECT kit.check_all();
 
 DROP SCHEMA t_convert CASCADE;
-DROP ROLE regress_convert;
+DROP ROLE regress_convert, regress_code;
 SELECT count(*) FROM pg_tview_meta;
