@@ -152,6 +152,12 @@ tview_create_join(Oid tview, Oid view, List *key_columns, Datum options,
 	TviewMeta	meta = {0};
 	TviewDef   *def;
 
+	if (get_rel_persistence(tview) == RELPERSISTENCE_TEMP ||
+		get_rel_persistence(view) == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a TVIEW cannot be temporary"),
+				 errhint("Make it in another schema.")));
 	meta.tview = tview;
 	meta.view = view;
 	meta.entity = tview_names_entity(get_rel_name(tview));

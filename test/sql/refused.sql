@@ -104,6 +104,7 @@ DROP TABLE tv_two;
 DROP TABLE tv_one;
 
 -- names that are no TVIEW
+SELECT pg_tviews_create('pg_temp.tv_temp', 'SELECT pk_a AS pk_temp FROM tb_a');
 SELECT pg_tviews_drop('tb_a');
 SELECT pg_tviews_drop('nothing');
 SELECT pg_tviews_drop('nothing', true) IS NOT NULL;
