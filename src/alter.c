@@ -34,6 +34,8 @@ static void reject_circle(Oid tview, Oid from, const char *path);
 static TviewDef *build_anew(TviewMeta *meta);
 static void name_tview(void *arg);
 static void add_columns(const TviewMeta *meta);
+static void change_typmods(void *arg);
+static char *typmods_sql(const TviewMeta *meta);
 static Oid	relation_owner(Oid relid);
 static void check_access(TviewMeta *meta);
 static void read_nothing(void *arg);
@@ -69,6 +71,7 @@ tview_alter_query(Oid tview)
 	tview_triggers_remove_unneeded();
 	tview_advice_report(def);
 	refresh(tview);
+	tview_alter_typmods(meta);
 
 	/* those built on it must still find what they need */
 	foreach(lc, tview_catalog_dependents(tview))
@@ -556,6 +559,71 @@ add_columns(const TviewMeta *meta)
 		tview_plan_command(psprintf("ALTER TABLE %s%s",
 									tview_names_qualified(meta->tview),
 									sql.data));
+}
+
+/*
+ * Gives the table's columns the lengths and precisions of the view's, so that
+ * its rows, which the view's are by now, fit into the table that a dump makes.
+ * Where they cannot have them, for a view of the user's for example, this is
+ * said and no more: until a restore nothing is wrong.
+ */
+void
+tview_alter_typmods(const TviewMeta *meta)
+{
+	char	   *sql = typmods_sql(meta);
+	ErrorData  *failure = sql ? tview_attempt(change_typmods, sql) : NULL;
+
+	if (failure)
+		ereport(WARNING,
+				(errmsg("columns of TVIEW \"%s\" could not get the types that view \"%s\" has: %s",
+						get_rel_name(meta->tview), get_rel_name(meta->view),
+						failure->message),
+				 errdetail("Rows may not fit into the table when a dump is restored.")));
+}
+
+/*
+ * Work of an attempt: changes columns.
+ */
+static void
+change_typmods(void *arg)
+{
+	tview_plan_command(arg);
+}
+
+/*
+ * The ALTER TABLE for columns that have the view's types, but of another
+ * length or precision; NULL if there are none.
+ */
+static char *
+typmods_sql(const TviewMeta *meta)
+{
+	Relation	view = table_open(meta->view, AccessShareLock);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < RelationGetDescr(view)->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(view), i);
+		const char *name = NameStr(column->attname);
+		AttrNumber	attnum = get_attnum(meta->tview, name);
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+
+		if (attnum <= 0)
+			continue;
+		get_atttypetypmodcoll(meta->tview, attnum, &type, &typmod,
+							  &collation);
+		if (type == column->atttypid && typmod != column->atttypmod)
+			appendStringInfo(&sql, "%s ALTER COLUMN %s TYPE %s",
+							 sql.len > 0 ? "," : "", quote_identifier(name),
+							 tview_alter_type_sql(column));
+	}
+	table_close(view, NoLock);
+	if (sql.len == 0)
+		return NULL;
+	return psprintf("ALTER TABLE %s%s", tview_names_qualified(meta->tview),
+					sql.data);
 }
 
 /*

@@ -141,6 +141,7 @@ adopt_table(Oid relid)
 	tview_names_check_owner(view);
 	tview_create_join(relid, view, choose_key(relid, view, entity), (Datum) 0,
 					  true);
+	tview_alter_typmods(tview_catalog_require(relid));
 }
 
 /*

@@ -17,7 +17,10 @@
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
 #include "commands/defrem.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -37,9 +40,14 @@ static void replace_view(TviewMeta *meta, Query *query);
 static void exchange_view(TviewMeta *meta, Query *query);
 static void copy_properties(Oid from, Oid to);
 static void change_columns(const TviewMeta *meta, Oid old_view);
-static char *change_sql(const TviewMeta *meta, Oid old_view,
+static char *change_sql(const TviewMeta *meta, Relation tview, Oid old_view,
 						Form_pg_attribute column);
-static bool has_collation(Oid relid, Form_pg_attribute column);
+static bool keeps_collation(Oid old_view, Form_pg_attribute column);
+static bool keeps_values(const TviewMeta *meta, Form_pg_attribute stored,
+						 Form_pg_attribute column);
+static bool is_relabelled(Form_pg_attribute from, Form_pg_attribute to);
+static List *required_columns(Oid tview);
+static void require_columns(Oid tview, List *names);
 
 PG_FUNCTION_INFO_V1(pg_tviews_alter);
 
@@ -220,6 +228,7 @@ exchange_view(TviewMeta *meta, Query *query)
 	char	   *schema = get_namespace_name(get_rel_namespace(meta->view));
 	char	   *name = get_rel_name(meta->view);
 	Oid			old_view = meta->view;
+	List	   *required = required_columns(meta->tview);
 	char	   *new_name = ChooseRelationName(name, NULL, "new",
 											  get_rel_namespace(old_view),
 											  false);
@@ -238,6 +247,7 @@ exchange_view(TviewMeta *meta, Query *query)
 								quote_identifier(name)));
 	tview_drop_link(meta->tview, meta->view);
 	tview_alter_query(meta->tview);
+	require_columns(meta->tview, required);
 }
 
 /*
@@ -276,6 +286,8 @@ change_columns(const TviewMeta *meta, Oid old_view)
 {
 	Relation	old = table_open(old_view, AccessShareLock);
 	Relation	view = table_open(meta->view, AccessShareLock);
+	Relation	tview = table_open(meta->tview, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(view);
 	StringInfoData sql;
 
 	initStringInfo(&sql);
@@ -288,14 +300,12 @@ change_columns(const TviewMeta *meta, Oid old_view)
 			get_attnum(meta->tview, name) > 0)
 			appendStringInfo(&sql, ", DROP COLUMN %s", quote_identifier(name));
 	}
-	for (int i = 0; i < RelationGetDescr(view)->natts; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(view), i);
-
-		appendStringInfoString(&sql, change_sql(meta, old_view, column));
-	}
+	for (int i = 0; i < desc->natts; i++)
+		appendStringInfoString(&sql, change_sql(meta, tview, old_view,
+												TupleDescAttr(desc, i)));
 	table_close(old, NoLock);
 	table_close(view, NoLock);
+	table_close(tview, NoLock);
 	if (sql.len > 0)
 		tview_plan_command(psprintf("ALTER TABLE %s %s",
 									tview_names_qualified(meta->tview),
@@ -304,44 +314,141 @@ change_columns(const TviewMeta *meta, Oid old_view)
 
 /*
  * What ALTER TABLE has to do for the table to have a column as the new view
- * has it; "" for nothing.  A collation that the user has given the column stays
- * while the query has the same.
+ * has it; "" for nothing.  Values are computed anew afterwards, so they may be
+ * NULL until then, but for those that rows are found by.
  */
 static char *
-change_sql(const TviewMeta *meta, Oid old_view, Form_pg_attribute column)
+change_sql(const TviewMeta *meta, Relation tview, Oid old_view,
+		   Form_pg_attribute column)
 {
 	AttrNumber	attnum = get_attnum(meta->tview, NameStr(column->attname));
 	const char *name = quote_identifier(NameStr(column->attname));
+	Form_pg_attribute stored;
+	char	   *change;
 	char	   *type;
 
 	if (attnum <= 0)
 		return psprintf(", ADD COLUMN %s", tview_alter_column_sql(column));
+	stored = TupleDescAttr(RelationGetDescr(tview), attnum - 1);
+	change = psprintf(", ALTER COLUMN %s TYPE %s", name,
+					  tview_alter_type_sql(column));
+	if (stored->atttypid == column->atttypid &&
+		stored->atttypmod == column->atttypmod)
+		return stored->attcollation == column->attcollation ||
+					   keeps_collation(old_view, column) ?
+				   "" :
+				   change;
 	type = format_type_extended(column->atttypid, column->atttypmod,
 								FORMAT_TYPE_TYPEMOD_GIVEN |
 									FORMAT_TYPE_FORCE_QUALIFY);
-	if (get_atttype(meta->tview, attnum) != column->atttypid)
-		return psprintf(", ALTER COLUMN %s TYPE %s USING NULL::%s", name,
-						tview_alter_type_sql(column), type);
-	if (!has_collation(old_view, column) &&
-		!has_collation(meta->tview, column))
-		return psprintf(", ALTER COLUMN %s TYPE %s", name,
-						tview_alter_type_sql(column));
-	return "";
+	if (keeps_values(meta, stored, column))
+		return psprintf("%s USING %s::%s", change, name, type);
+	return psprintf("%s USING NULL::%s%s", change, type,
+					stored->attnotnull ?
+						psprintf(", ALTER COLUMN %s DROP NOT NULL", name) :
+						"");
 }
 
 /*
- * Whether a relation's column of that name has the same collation.
+ * Whether a column of the new view has the same collation in the old one: then
+ * one that the user has given the table's column stays.
  */
 static bool
-has_collation(Oid relid, Form_pg_attribute column)
+keeps_collation(Oid old_view, Form_pg_attribute column)
 {
-	AttrNumber	attnum = get_attnum(relid, NameStr(column->attname));
+	AttrNumber	attnum = get_attnum(old_view, NameStr(column->attname));
 	Oid			type;
 	int32		typmod;
 	Oid			collation;
 
 	if (attnum <= 0)
 		return false;
-	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
+	get_atttypetypmodcoll(old_view, attnum, &type, &typmod, &collation);
 	return collation == column->attcollation;
+}
+
+/*
+ * Whether to keep the values of a column that changes its type: those of
+ * keys, so that rows keep what the user has added to them, and those that need
+ * not be written for it.
+ */
+static bool
+keeps_values(const TviewMeta *meta, Form_pg_attribute stored,
+			 Form_pg_attribute column)
+{
+	List	   *primary_key = tview_create_primary_key(meta->tview);
+	char	   *name = NameStr(column->attname);
+
+	if (!list_member(meta->key_columns, makeString(name)) &&
+		!list_member(primary_key, makeString(name)))
+		return is_relabelled(stored, column);
+	if (!can_coerce_type(1, &stored->atttypid, &column->atttypid,
+						 COERCION_EXPLICIT))
+		ereport(ERROR,
+				(errcode(ERRCODE_CANNOT_COERCE),
+				 errmsg("key column \"%s\" of TVIEW \"%s\" cannot be cast from type %s to %s",
+						name, get_rel_name(meta->tview),
+						format_type_be(stored->atttypid),
+						format_type_be(column->atttypid)),
+				 errhint("To give a TVIEW another key, drop it and make it anew.")));
+	return true;
+}
+
+/*
+ * Whether a value of one column is one of the other as it stands.
+ */
+static bool
+is_relabelled(Form_pg_attribute from, Form_pg_attribute to)
+{
+	Node	   *value = (Node *) makeVar(1, from->attnum, from->atttypid,
+										 from->atttypmod, from->attcollation,
+										 0);
+
+	value = coerce_to_target_type(NULL, value, from->atttypid, to->atttypid,
+								  to->atttypmod, COERCION_EXPLICIT,
+								  COERCE_EXPLICIT_CAST, -1);
+	if (value == NULL)
+		return false;
+	value = eval_const_expressions(NULL, value);
+	while (IsA(value, RelabelType))
+		value = (Node *) ((RelabelType *) value)->arg;
+	return IsA(value, Var);
+}
+
+/*
+ * The columns that are NOT NULL, as a List of String.
+ */
+static List *
+required_columns(Oid tview)
+{
+	Relation	rel = table_open(tview, AccessShareLock);
+	List	   *result = NIL;
+
+	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (column->attnotnull && !column->attisdropped)
+			result = lappend(result,
+							 makeString(pstrdup(NameStr(column->attname))));
+	}
+	table_close(rel, NoLock);
+	return result;
+}
+
+/*
+ * Makes columns NOT NULL again that no longer are.
+ */
+static void
+require_columns(Oid tview, List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, list_difference(names, required_columns(tview)))
+	{
+		if (get_attnum(tview, strVal(lfirst(lc))) > 0)
+			tview_plan_command(psprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
+										tview_names_qualified(tview),
+										quote_identifier(strVal(lfirst(lc)))));
+	}
 }

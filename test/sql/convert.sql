@@ -114,6 +114,26 @@ DELETE FROM tv_code WHERE pk_code IS NULL;
 SELECT pg_tviews_convert_existing_table('tv_code') IS NOT NULL;
 SELECT pk_code, n FROM tv_code;
 DROP TABLE tv_code;
+-- lengths become those of the view, for a dump to be restorable
+CREATE TABLE tb_code2 (pk_code2 int PRIMARY KEY, name text);
+INSERT INTO tb_code2 VALUES (1, 'a long name');
+CREATE VIEW v_code2 AS SELECT pk_code2, name::varchar(20) AS name FROM tb_code2;
+CREATE TABLE tv_code2 (pk_code2 int PRIMARY KEY, name varchar(5));
+SELECT pg_tviews_convert_existing_table('tv_code2') IS NOT NULL;
+SELECT name, format_type(atttypid, atttypmod) FROM tv_code2, pg_attribute WHERE attrelid = 'tv_code2'::regclass AND attname = 'name';
+-- also when the view is replaced; where something reads the column, a warning has to do
+ALTER TABLE tv_code2 ALTER name TYPE varchar(50);
+CREATE OR REPLACE VIEW v_code2 AS SELECT pk_code2, upper(name)::varchar(20) AS name FROM tb_code2;
+SELECT name, format_type(atttypid, atttypmod) FROM tv_code2, pg_attribute WHERE attrelid = 'tv_code2'::regclass AND attname = 'name';
+ALTER TABLE tv_code2 ALTER name TYPE varchar(50);
+CREATE VIEW reader AS SELECT name FROM tv_code2;
+SET client_min_messages = warning;
+CREATE OR REPLACE VIEW v_code2 AS SELECT pk_code2, lower(name)::varchar(20) AS name FROM tb_code2;
+SET client_min_messages = error;
+SELECT name, format_type(atttypid, atttypmod) FROM tv_code2, pg_attribute WHERE attrelid = 'tv_code2'::regclass AND attname = 'name';
+SELECT kit.check_all();
+DROP VIEW reader;
+DROP TABLE tv_code2;
 -- nor may those who do not own the table, or have no TRIGGER right on the base table
 CREATE TABLE tb_other (pk_other int PRIMARY KEY);
 CREATE ROLE regress_convert;
