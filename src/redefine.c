@@ -4,9 +4,9 @@
  *
  * Where PostgreSQL can replace the view in place, it does, and the rest
  * follows as after anybody's CREATE OR REPLACE VIEW (alter.c).  Else a new
- * view takes the old one's place, with its name, owner, grants and comment;
- * and what the columns of the table have to become is done in one ALTER TABLE,
- * for our event triggers look at the result.
+ * view takes the old one's place, with its name, owner, options, grants and
+ * comments; and what the columns of the table have to become is done in one
+ * ALTER TABLE, for our event triggers look at the result.
  *
  * Columns that only the table has are the user's, and stay.  Readers of the
  * table wait only where its columns change.
@@ -15,7 +15,6 @@
 
 #include "access/table.h"
 #include "catalog/pg_class.h"
-#include "commands/comment.h"
 #include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -39,6 +38,12 @@ static List *output_columns(Query *query);
 static void replace_view(TviewMeta *meta, Query *query);
 static void exchange_view(TviewMeta *meta, Query *query);
 static void copy_properties(Oid from, Oid to);
+static void run_all(const char *sql);
+static char *grants_sql(Oid relid);
+static char *exploded_sql(const char *acl);
+static char *common_columns_sql(Oid from, Oid other);
+static char *options_sql(Oid view);
+static void report_losses(Oid view);
 static void change_columns(const TviewMeta *meta, Oid old_view);
 static char *change_sql(const TviewMeta *meta, Relation tview, Oid old_view,
 						Form_pg_attribute column);
@@ -214,8 +219,9 @@ output_columns(Query *query)
 static void
 replace_view(TviewMeta *meta, Query *query)
 {
-	tview_plan_command(psprintf("CREATE OR REPLACE VIEW %s AS %s",
+	tview_plan_command(psprintf("CREATE OR REPLACE VIEW %s%s AS %s",
 								tview_names_qualified(meta->view),
+								options_sql(meta->view),
 								tview_create_text(query)));
 }
 
@@ -233,13 +239,15 @@ exchange_view(TviewMeta *meta, Query *query)
 											  get_rel_namespace(old_view),
 											  false);
 
-	tview_plan_command(psprintf("CREATE VIEW %s AS %s",
+	tview_plan_command(psprintf("CREATE VIEW %s%s AS %s",
 								quote_qualified_identifier(schema, new_name),
+								options_sql(old_view),
 								tview_create_text(query)));
 	meta->view = get_relname_relid(new_name, get_rel_namespace(old_view));
 	copy_properties(old_view, meta->view);
 	tview_catalog_update(meta);
 	change_columns(meta, old_view);
+	report_losses(old_view);
 	tview_plan_command(psprintf("DROP VIEW %s",
 								tview_names_qualified(old_view)));
 	tview_plan_command(psprintf("ALTER VIEW %s RENAME TO %s",
@@ -251,30 +259,123 @@ exchange_view(TviewMeta *meta, Query *query)
 }
 
 /*
- * Gives a view the owner, the grants and the comment of another.
+ * Gives a view the owner, the grants and the comments of another.  The user's
+ * default privileges may have given it others.
  */
 static void
 copy_properties(Oid from, Oid to)
 {
-	char	   *comment = GetComment(from, RelationRelationId, 0);
-	char	   *name = tview_names_qualified(to);
-	List	   *commands;
+	char	   *name = quote_literal_cstr(tview_names_qualified(to));
+
+	run_all(psprintf("SELECT pg_catalog.format('ALTER VIEW %%s OWNER TO %%I', %s, pg_catalog.pg_get_userbyid(c.relowner))"
+					 " FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) %u",
+					 name, from));
+	run_all(psprintf("SELECT pg_catalog.format('REVOKE %%s ON %%s FROM %%s', g.privilege_type, %s, g.grantee)"
+					 " FROM (%s EXCEPT %s) g",
+					 name, grants_sql(to), grants_sql(from)));
+	run_all(psprintf("SELECT pg_catalog.format('GRANT %%s ON %%s TO %%s%%s', g.privilege_type, %s, g.grantee, g.option)"
+					 " FROM (%s EXCEPT %s) g",
+					 name, grants_sql(from), grants_sql(to)));
+	run_all(psprintf("SELECT pg_catalog.format('GRANT %%s (%%I) ON %%s TO %%s%%s', g.privilege_type, a.attname, %s, g.grantee, g.option)"
+					 " FROM (%s) a, LATERAL (%s) g",
+					 name, common_columns_sql(from, to), exploded_sql("a.attacl")));
+	run_all(psprintf("SELECT pg_catalog.format('COMMENT ON VIEW %%s IS %%L', %s, pg_catalog.obj_description(%u, 'pg_class'))"
+					 " WHERE pg_catalog.obj_description(%u, 'pg_class') IS NOT NULL"
+					 " UNION ALL SELECT pg_catalog.format('COMMENT ON COLUMN %%s.%%I IS %%L', %s, a.attname, pg_catalog.col_description(%u, a.attnum))"
+					 " FROM (%s) a WHERE pg_catalog.col_description(%u, a.attnum) IS NOT NULL",
+					 name, from, from, name, from,
+					 common_columns_sql(from, to), from));
+}
+
+/*
+ * Runs the commands that a query returns.
+ */
+static void
+run_all(const char *sql)
+{
 	ListCell   *lc;
 
-	commands = tview_plan_strings(psprintf("SELECT pg_catalog.format('GRANT %%s ON %%s TO %%s%%s', g.privilege_type, %s,"
-										   " CASE WHEN g.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END,"
-										   " CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END)"
-										   " FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) g"
-										   " WHERE c.oid OPERATOR(pg_catalog.=) %u AND g.grantee OPERATOR(pg_catalog.<>) c.relowner"
-										   " UNION ALL SELECT pg_catalog.format('ALTER VIEW %%s OWNER TO %%I', %s, pg_catalog.pg_get_userbyid(c.relowner))"
-										   " FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) %u",
-										   quote_literal_cstr(name), from,
-										   quote_literal_cstr(name), from));
-	foreach(lc, commands)
+	foreach(lc, tview_plan_strings(sql))
 		tview_plan_command(lfirst(lc));
-	if (comment)
-		tview_plan_command(psprintf("COMMENT ON VIEW %s IS %s", name,
-									quote_literal_cstr(comment)));
+}
+
+/*
+ * The query for the privileges on a relation, in the words of GRANT.
+ */
+static char *
+grants_sql(Oid relid)
+{
+	return psprintf("SELECT g.* FROM pg_catalog.pg_class c, LATERAL (%s) g"
+					" WHERE c.oid OPERATOR(pg_catalog.=) %u",
+					exploded_sql("COALESCE(c.relacl, pg_catalog.acldefault('r', c.relowner))"),
+					relid);
+}
+
+/*
+ * The query for what an access control list holds.
+ */
+static char *
+exploded_sql(const char *acl)
+{
+	return psprintf("SELECT e.privilege_type,"
+					" CASE WHEN e.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC'"
+					" ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END AS grantee,"
+					" CASE WHEN e.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option"
+					" FROM pg_catalog.aclexplode(%s) e",
+					acl);
+}
+
+/*
+ * The query for the columns of a relation that another has, too.
+ */
+static char *
+common_columns_sql(Oid from, Oid other)
+{
+	return psprintf("SELECT c.* FROM pg_catalog.pg_attribute c, pg_catalog.pg_attribute o"
+					" WHERE c.attrelid OPERATOR(pg_catalog.=) %u"
+					" AND o.attrelid OPERATOR(pg_catalog.=) %u"
+					" AND o.attname OPERATOR(pg_catalog.=) c.attname"
+					" AND c.attnum OPERATOR(pg_catalog.>) 0",
+					from, other);
+}
+
+/*
+ * A view's options as CREATE VIEW takes them; "" for none.
+ */
+static char *
+options_sql(Oid view)
+{
+	char	   *options;
+
+	options = linitial(tview_plan_strings(psprintf("SELECT pg_catalog.string_agg(pg_catalog.format('%%I = %%L', o.option_name, o.option_value), ', ')"
+												   " FROM pg_catalog.pg_class c, pg_catalog.pg_options_to_table(c.reloptions) o"
+												   " WHERE c.oid OPERATOR(pg_catalog.=) %u",
+												   view)));
+	return options ? psprintf(" WITH (%s)", options) : "";
+}
+
+/*
+ * Tells what goes with a view that is about to be dropped: its rules, triggers
+ * and defaults, which may be about columns that are no more.
+ */
+static void
+report_losses(Oid view)
+{
+	List	   *objects;
+	ListCell   *lc;
+
+	objects = tview_plan_strings(psprintf("SELECT pg_catalog.pg_describe_object(classid, objid, objsubid)"
+										  " FROM pg_catalog.pg_depend"
+										  " WHERE refclassid OPERATOR(pg_catalog.=) %u"
+										  " AND refobjid OPERATOR(pg_catalog.=) %u"
+										  " AND deptype OPERATOR(pg_catalog.=) 'a'"
+										  " GROUP BY 1 ORDER BY 1",
+										  RelationRelationId, view));
+	foreach(lc, objects)
+		ereport(WARNING,
+				(errmsg("dropped %s", (char *) lfirst(lc)),
+				 errdetail("The view had to be made anew."),
+				 errhint("Create it again where it is needed.")));
 }
 
 /*

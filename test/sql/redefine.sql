@@ -90,5 +90,64 @@ SELECT pg_tviews_alter('size', 'SELECT pk_size, to_jsonb(NULL::text) AS name, n 
 SELECT types('tv_size');
 SELECT kit.check_all();
 
+-- the view keeps just the privileges that it has, whatever the owner's default ones are
+CREATE ROLE regress_reader;
+CREATE ROLE regress_owner;
+CREATE FUNCTION view_state(view text DEFAULT 'v_state') RETURNS SETOF text LANGUAGE sql AS $$
+  SELECT concat_ws(' ', privilege_type, 'to', CASE grantee WHEN 0 THEN 'PUBLIC' ELSE replace(pg_get_userbyid(grantee), current_user, 'user') END, CASE WHEN is_grantable THEN 'grantable' END)
+    FROM pg_class, aclexplode(relacl) WHERE oid = view::regclass AND grantee <> relowner
+  UNION ALL SELECT 'owner may not delete' FROM pg_class WHERE oid = view::regclass AND relacl IS NOT NULL
+    AND NOT EXISTS (SELECT FROM aclexplode(relacl) WHERE grantee = relowner AND privilege_type = 'DELETE')
+  UNION ALL SELECT concat_ws(' ', privilege_type, attname, 'to', pg_get_userbyid(grantee), CASE WHEN is_grantable THEN 'grantable' END)
+    FROM pg_attribute, aclexplode(attacl) WHERE attrelid = view::regclass
+  UNION ALL SELECT concat_ws(' ', coalesce(attname, 'view'), description) FROM pg_description LEFT JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid AND attnum > 0
+    WHERE objoid = view::regclass AND classoid = 'pg_class'::regclass
+  UNION ALL SELECT unnest(reloptions) FROM pg_class WHERE oid = view::regclass
+$$;
+CREATE TABLE tb_state (pk_state int PRIMARY KEY, name text, "Odd" int);
+INSERT INTO tb_state VALUES (1, 'a', 1);
+CREATE TABLE tv_state AS SELECT pk_state, name, "Odd" FROM tb_state;
+ALTER DEFAULT PRIVILEGES IN SCHEMA t_redefine GRANT SELECT, DELETE ON TABLES TO regress_reader, PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO regress_owner WITH GRANT OPTION;
+SELECT line FROM view_state() AS v(line) ORDER BY line COLLATE "C";
+SELECT pg_tviews_alter('state', 'SELECT pk_state, name, 1 AS one, "Odd" FROM tb_state');
+SELECT line FROM view_state() AS v(line) ORDER BY line COLLATE "C";
+GRANT SELECT, INSERT ON v_state TO regress_owner;
+GRANT UPDATE ON v_state TO regress_reader WITH GRANT OPTION;
+GRANT SELECT (name, "Odd") ON v_state TO regress_reader;
+GRANT UPDATE (pk_state) ON v_state TO regress_reader WITH GRANT OPTION;
+COMMENT ON VIEW v_state IS 'it''s \\ the view';
+COMMENT ON COLUMN v_state."Odd" IS 'odd';
+COMMENT ON COLUMN v_state.one IS 'goes';
+ALTER VIEW v_state SET (security_barrier = true, check_option = local);
+SELECT pg_tviews_alter('state', 'SELECT "Odd", pk_state, name, 2 AS two FROM tb_state');
+SELECT line FROM view_state() AS v(line) ORDER BY line COLLATE "C";
+-- in place, too
+SELECT pg_tviews_alter('state', 'SELECT "Odd", pk_state, upper(name) AS name, 2 AS two FROM tb_state');
+SELECT line FROM view_state() AS v(line) ORDER BY line COLLATE "C";
+-- of another owner, who has not all rights
+GRANT SELECT, TRIGGER ON tb_state TO regress_owner;
+GRANT USAGE, CREATE ON SCHEMA t_redefine TO regress_owner;
+ALTER TABLE tv_state OWNER TO regress_owner;
+REVOKE DELETE ON v_state FROM regress_owner;
+GRANT SELECT ON v_state TO CURRENT_USER;
+SELECT line FROM view_state() AS v(line) ORDER BY line COLLATE "C";
+SELECT pg_tviews_alter('state', 'SELECT "Odd", pk_state, name, 3 AS three FROM tb_state');
+SELECT line FROM view_state() AS v(line) ORDER BY line COLLATE "C";
+SET ROLE regress_owner;
+SELECT pg_tviews_alter('state', 'SELECT "Odd", pk_state, name, 4 AS four FROM t_redefine.tb_state');
+RESET ROLE;
+SELECT line FROM view_state() AS v(line) ORDER BY line COLLATE "C";
+SELECT kit.check_all();
+-- what is lost is told
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER instead INSTEAD OF UPDATE ON v_state FOR EACH ROW EXECUTE FUNCTION nothing();
+CREATE RULE nothing AS ON DELETE TO v_state DO INSTEAD NOTHING;
+ALTER VIEW v_state ALTER name SET DEFAULT 'x';
+SELECT pg_tviews_alter('state', 'SELECT "Odd", pk_state, name FROM tb_state');
+ALTER DEFAULT PRIVILEGES IN SCHEMA t_redefine REVOKE SELECT, DELETE ON TABLES FROM regress_reader, PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM regress_owner;
+
 DROP SCHEMA t_redefine CASCADE;
+DROP ROLE regress_reader, regress_owner;
 SELECT count(*) FROM pg_tview_meta;
