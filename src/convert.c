@@ -11,6 +11,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -39,6 +40,7 @@ pg_tviews_convert_existing_table(PG_FUNCTION_ARGS)
 	char	   *name;
 	Oid			relid;
 
+	PreventCommandIfReadOnly("pg_tviews_convert_existing_table()");
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

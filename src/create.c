@@ -69,6 +69,7 @@ pg_tviews_create(PG_FUNCTION_ARGS)
 	RangeVar   *table;
 	List	   *key_columns;
 
+	PreventCommandIfReadOnly("pg_tviews_create()");
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

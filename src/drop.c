@@ -17,6 +17,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -49,6 +50,7 @@ pg_tviews_drop(PG_FUNCTION_ARGS)
 	bool		if_exists = PG_ARGISNULL(1) ? false : PG_GETARG_BOOL(1);
 	Oid			tview;
 
+	PreventCommandIfReadOnly("pg_tviews_drop()");
 	tview = tview_names_resolve(name, if_exists);
 	if (!OidIsValid(tview))
 		ereport(NOTICE,

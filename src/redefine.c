@@ -16,6 +16,7 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -65,6 +66,7 @@ pg_tviews_alter(PG_FUNCTION_ARGS)
 	char	   *name = tview_names_argument(fcinfo);
 	Oid			tview;
 
+	PreventCommandIfReadOnly("pg_tviews_alter()");
 	if (PG_ARGISNULL(1) && PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

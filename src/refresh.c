@@ -127,9 +127,10 @@ pg_tviews_refresh_keys(PG_FUNCTION_ARGS)
 static TviewDef *
 named_tview(FunctionCallInfo fcinfo)
 {
-	Oid			tview = tview_names_resolve(tview_names_argument(fcinfo),
-											false);
+	Oid			tview;
 
+	PreventCommandIfReadOnly("pg_tviews_refresh()");
+	tview = tview_names_resolve(tview_names_argument(fcinfo), false);
 	tview_names_check_owner(tview);
 	return tview_definition_lock(tview, RowExclusiveLock);
 }

@@ -172,6 +172,28 @@ SELECT name FROM plain;
 COMMIT;
 SELECT kit.check_all();
 
+-- in a read-only transaction no function of ours writes
+START TRANSACTION READ ONLY;
+SAVEPOINT s;
+SELECT pg_tviews_create('read_only', 'SELECT pk_user AS pk_read_only FROM tb_user');
+ROLLBACK TO s;
+SELECT pg_tviews_alter('post', options => '{"notify": true}');
+ROLLBACK TO s;
+SELECT pg_tviews_convert_existing_table('tb_user');
+ROLLBACK TO s;
+SELECT pg_tviews_refresh('post');
+ROLLBACK TO s;
+SELECT pg_tviews_refresh('post', force => true);
+ROLLBACK TO s;
+SELECT pg_tviews_refresh('post', ARRAY[1]);
+ROLLBACK TO s;
+SELECT pg_tviews_drop('post');
+ROLLBACK TO s;
+SELECT pg_tviews_drop('nowhere', if_exists => true);
+ROLLBACK TO s;
+SELECT count(*) FROM pg_tviews_validate();
+COMMIT;
+
 -- nothing is left of a transaction that was rolled back, also after DISCARD
 BEGIN;
 UPDATE tb_user SET name = 'g1' WHERE pk_user = 1;

@@ -60,6 +60,9 @@ $standby->checked(2, 'each of its snapshots is right') foreach 1 .. 3;
 my ($out, $err);
 isnt($standby->psql('postgres', 'INSERT INTO tb_user VALUES (99)', stderr => \$err), 0,
 	'but not written to');
+isnt($standby->psql('postgres', q{SELECT pg_tviews_refresh('post')}, stderr => \$err), 0,
+	'nor refreshed');
+like($err, qr/cannot execute pg_tviews_refresh\(\) in a read-only transaction/, '... and says so');
 like($standby->sql(q{SELECT source FROM pg_tviews_explain('tv_post') LIMIT 1}), qr/./,
 	'and explains itself');
 
