@@ -35,6 +35,9 @@
 #define CHANGED_OWNER		16
 #define CHANGED_PERSISTENCE 32
 
+/* Local data: commands that pg_tviews_ddl_end was called for */
+static uint64 ended = 0;
+
 static Node *get_parsetree(FunctionCallInfo fcinfo);
 static void start_alter_table(AlterTableStmt *stmt);
 static void start_detach_concurrently(RangeVar *table);
@@ -107,6 +110,7 @@ pg_tviews_ddl_end(PG_FUNCTION_ARGS)
 {
 	Node	   *parsetree = get_parsetree(fcinfo);
 
+	ended++;
 	if (IsA(parsetree, CreateTableAsStmt))
 	{
 		CreateTableAsStmt *stmt = (CreateTableAsStmt *) parsetree;
@@ -124,6 +128,16 @@ pg_tviews_ddl_end(PG_FUNCTION_ARGS)
 			follow(parsetree);
 	}
 	PG_RETURN_NULL();
+}
+
+/*
+ * The number of commands that the event trigger has followed in this session:
+ * whoever counts on it can tell whether it is disabled, and by whatever means.
+ */
+uint64
+tview_ddl_ended(void)
+{
+	return ended;
 }
 
 /*

@@ -763,6 +763,9 @@ extern bool tview_table_as_is_ours(CreateTableAsStmt *stmt);
 extern void tview_table_as_start(CreateTableAsStmt *stmt);
 extern void tview_table_as_end(CreateTableAsStmt *stmt, List *created);
 
+/* in ddl.c */
+extern uint64 tview_ddl_ended(void);
+
 /* in create.c */
 extern void tview_create_from_text(RangeVar *table, const char *sql,
 								   List *key_columns, Datum options);

@@ -110,6 +110,7 @@ change_query(Oid tview, const char *sql)
 {
 	TviewMeta  *meta;
 	Query	   *query = tview_create_parse(sql);
+	uint64		ended = tview_ddl_ended();
 	int			guc_level;
 
 	lock_tables(tview);
@@ -124,6 +125,13 @@ change_query(Oid tview, const char *sql)
 	else
 		exchange_view(meta, query);
 	AtEOXact_GUC(false, guc_level);
+	if (tview_ddl_ended() == ended)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot alter TVIEW \"%s\" while event trigger \"pg_tviews_ddl_end\" is disabled",
+						get_rel_name(tview)),
+				 errdetail("It makes tables follow their views; from PostgreSQL 17 on, event_triggers must be on for it."),
+				 errhint("ALTER EVENT TRIGGER pg_tviews_ddl_end ENABLE ALWAYS")));
 }
 
 /*

@@ -148,6 +148,22 @@ SELECT pg_tviews_alter('state', 'SELECT "Odd", pk_state, name FROM tb_state');
 ALTER DEFAULT PRIVILEGES IN SCHEMA t_redefine REVOKE SELECT, DELETE ON TABLES FROM regress_reader, PUBLIC;
 ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM regress_owner;
 
+-- without our event trigger, which does much of it, nothing is done, with other columns or the same
+BEGIN;
+ALTER EVENT TRIGGER pg_tviews_ddl_end DISABLE;
+SAVEPOINT s;
+SELECT pg_tviews_alter('state', 'SELECT "Odd", pk_state, lower(name) AS name FROM tb_state');
+ROLLBACK TO s;
+SELECT pg_tviews_alter('state', 'SELECT pk_state, name FROM tb_state');
+ROLLBACK TO s;
+-- options need none
+SELECT pg_tviews_alter('state', options => '{"notify": true}');
+ROLLBACK;
+SET session_replication_role = replica;
+SELECT pg_tviews_alter('state', 'SELECT "Odd", pk_state, lower(name) AS name FROM tb_state');
+RESET session_replication_role;
+SELECT kit.check_all();
+
 DROP SCHEMA t_redefine CASCADE;
 DROP ROLE regress_reader, regress_owner;
 SELECT count(*) FROM pg_tview_meta;
