@@ -18,6 +18,7 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_policy.h"
 #include "catalog/pg_rewrite.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -433,8 +434,8 @@ tview_alter_refresh_parents(void)
 
 /*
  * Follows a change of a function or type: refreshes the TVIEWs whose queries
- * use it, be it by way of operators, casts, or the columns of what they read;
- * an error if one can be maintained no longer.
+ * use it, be it by way of operators, casts, or the columns or policies of what
+ * they read; an error if one can be maintained no longer.
  */
 void
 tview_alter_object(Oid class, Oid object)
@@ -451,9 +452,14 @@ tview_alter_object(Oid class, Oid object)
 										" ON d.refclassid OPERATOR(pg_catalog.=) u.classid"
 										" AND d.refobjid OPERATOR(pg_catalog.=) u.objid)"
 										" SELECT classid || ' ' || objid FROM users"
-										" WHERE classid IN (%u, %u)",
+										" WHERE classid IN (%u, %u)"
+										" UNION SELECT %u || ' ' || p.polrelid"
+										" FROM users u JOIN pg_catalog.pg_policy p"
+										" ON u.classid OPERATOR(pg_catalog.=) %u"
+										" AND u.objid OPERATOR(pg_catalog.=) p.oid",
 										class, object, RewriteRelationId,
-										RelationRelationId));
+										RelationRelationId, RelationRelationId,
+										PolicyRelationId));
 	foreach(lc, users)
 	{
 		Oid			relid;

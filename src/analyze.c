@@ -341,6 +341,7 @@ build_relation(TviewAnalysis *analysis, TviewLevel *level, Index rti)
 		relation_close(view, NoLock);
 		analysis->views = lappend_oid(analysis->views, rte->relid);
 		item->child = build_level(analysis, query, NULL, level, rti);
+		item->child->view = rte->relid;
 	}
 	else
 	{

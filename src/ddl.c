@@ -535,7 +535,10 @@ follow_altered_table(Oid relid, int changes)
 	if (is_tview && (changes & (CHANGED_COLUMNS | CHANGED_CONSTRAINTS)))
 		tview_alter_check(relid);
 	if (OidIsValid(tview) && (changes & CHANGED_OWNER))
+	{
 		tview_alter_owner(tview);
+		tview_alter_policies(list_make1_oid(tview));
+	}
 	else if (changes & CHANGED_OWNER)
 		tview_alter_policies(tview_catalog_dependents(relid));
 	if (changes & CHANGED_PERSISTENCE)

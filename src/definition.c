@@ -279,6 +279,8 @@ create_caches(void)
 	CacheRegisterRelcacheCallback(invalidate_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, invalidate_all, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, invalidate_all, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, invalidate_all, (Datum) 0);
 	RegisterXactCallback(free_doomed, NULL);
 	RegisterSubXactCallback(forget_aborted, NULL);
 	ctl.entrysize = sizeof(DefinitionEntry);
@@ -889,7 +891,8 @@ invalidate_relation(Datum arg, Oid relid)
 
 /*
  * Syscache callback: a schema or a function has changed, perhaps its name,
- * which the text of a route may hold.
+ * which the text of a route may hold; or a role, to which other policies may
+ * now apply.
  */
 static void
 invalidate_all(Datum arg, int cacheid, uint32 hashvalue)

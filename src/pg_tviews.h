@@ -151,7 +151,8 @@ typedef struct TviewSource
 	char	   *alias;			/* as the query calls it */
 	Bitmapset  *used;			/* columns the query reads; see below */
 	bool		uses_all;		/* a whole-row reference: every column */
-	Bitmapset  *linking;		/* columns that tie it to other sources */
+	Bitmapset  *linking;		/* columns that tie it to other sources, or by
+								 * which policies hide it */
 	TviewParts	row_parts;		/* what its rows affect, if there are parts */
 	int			last_used;		/* the highest of the used columns */
 	TviewParts *column_parts;	/* and its columns; 0: all of a row */
@@ -343,6 +344,7 @@ typedef struct TviewItem
 struct TviewLevel
 {
 	Query	   *query;
+	Oid			view;			/* whose query that is, or InvalidOid */
 	TviewLevel *outer;			/* what varlevelsup 1 refers to */
 	TviewLevel *up;				/* whose rows depend on this level's */
 	Index		container;		/* place in its range table; 0: a sublink */
@@ -431,12 +433,19 @@ extern Index tview_links_item(TviewLevel *level, Index rti,
 /* in outputs.c */
 extern void tview_outputs_prune(TviewAnalysis *analysis);
 
+/* in policies.c */
+extern void tview_policies_add(TviewAnalysis *analysis, const TviewDef *def);
+extern Bitmapset *tview_policies_columns(const TviewVertex *vertex);
+extern bool tview_policies_hide_rows(TviewAnalysis *analysis,
+									 const TviewDef *def);
+
 /* in sources.c */
 extern List *tview_analyze_relations(Query *query);
 extern void tview_sources_check(TviewAnalysis *analysis);
 extern void tview_sources_fill(TviewAnalysis *analysis, TviewDef *def);
 extern bool tview_sources_is_not_null(TviewVertex *vertex, Node *expr);
 extern List *tview_sources_warnings(Query *query);
+extern bool tview_sources_may_change(Oid funcid, void *context);
 extern bool tview_sources_has_constant_rows(Query *query);
 
 /* More combinations of set operations than these: refresh in full. */

@@ -73,7 +73,8 @@ static void register_rows(const TviewRows *rows);
  * Acts as owner from here on, with the settings given and a search_path that
  * nobody else can put objects into, until tview_plan_leave_owner.  Row-level
  * security is the owner's, too: a session that has it off, as those that
- * restore dumps have, would get an error for it.
+ * restore dumps have, would get an error for it, and the check of a foreign
+ * key would see more.
  */
 void
 tview_plan_become_owner(TviewIdentity *saved, Oid owner, int sec_flags,
@@ -82,7 +83,9 @@ tview_plan_become_owner(TviewIdentity *saved, Oid owner, int sec_flags,
 	ListCell   *lc;
 
 	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
-	SetUserIdAndSecContext(owner, saved->sec_context | sec_flags);
+	SetUserIdAndSecContext(owner,
+						   (saved->sec_context & ~SECURITY_NOFORCE_RLS) |
+							   sec_flags);
 	saved->guc_level = NewGUCNestLevel();
 	compat_restrict_search_path();
 	if (!row_security)

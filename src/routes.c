@@ -69,6 +69,7 @@ typedef struct Search
 	TviewVertex *source;		/* the source at hand */
 } Search;
 
+static void distrust_routes(TviewDef *def);
 static void find_variant_routes(TviewAnalysis *analysis, TviewDef *def);
 static void find_source_routes(Search *search, TviewVertex *vertex);
 static void find_key_crossings(Search *search);
@@ -128,6 +129,7 @@ tview_routes_find(TviewDef *def, Query *query)
 	def->may_have_null_key = tview_scope_may_be_null(analysis, def);
 	tview_analyze_reduce(analysis, key_resnos);
 	tview_sources_check(analysis);
+	tview_policies_add(analysis, def);
 	tview_outputs_prune(analysis);
 	tview_sources_fill(analysis, def);
 	tview_parts_find(analysis, def);
@@ -152,7 +154,32 @@ tview_routes_find(TviewDef *def, Query *query)
 		}
 		find_variant_routes(analysis, def);
 	} while (tview_analyze_next_variant(analysis));
+	if (tview_policies_hide_rows(analysis, def))
+		distrust_routes(def);
 	tview_route_finish(analysis, def);
+}
+
+/*
+ * Refreshes in full where routes would read tables, for they would not see all
+ * rows there that the view does.
+ */
+static void
+distrust_routes(TviewDef *def)
+{
+	for (int i = 0; i < def->nsources; i++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, def->sources[i].routes)
+		{
+			if (((TviewRoute *) lfirst(lc))->strategy == TVIEW_DIRECT)
+				continue;
+			mark_full(&def->sources[i],
+					  "Policies hide rows from the TVIEW's owner that a view shows.",
+					  "Make the TVIEW as the owner of that view.");
+			break;
+		}
+	}
 }
 
 /*

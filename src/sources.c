@@ -290,6 +290,7 @@ tview_sources_fill(TviewAnalysis *analysis, TviewDef *def)
 		source->relid = vertex->rte->relid;
 		def->watched = list_append_unique_oid(def->watched, source->relid);
 		source->alias = pstrdup(vertex->rte->eref->aliasname);
+		source->linking = tview_policies_columns(vertex);
 	}
 	foreach(lc, analysis->levels)
 	{
@@ -405,6 +406,16 @@ tview_sources_warnings(Query *query)
 }
 
 /*
+ * True for a function whose result may change without a change of a row; it is
+ * put into *context.
+ */
+bool
+tview_sources_may_change(Oid funcid, void *context)
+{
+	return is_volatile(funcid, context) || is_unsteady(funcid, context);
+}
+
+/*
  * Collects the names of unsteady functions, as String nodes, each once.
  */
 static bool
@@ -439,6 +450,7 @@ is_unsteady(Oid funcid, void *context)
 		return true;
 	name = get_func_name(funcid);
 	if (strncmp(name, "has_", 4) == 0 || strncmp(name, "pg_get_", 7) == 0 ||
+		strcmp(name, "pg_has_role") == 0 ||
 		strncmp(name, "reg", 3) == 0)	/* names, of regclass and the like */
 		return true;
 	for (int i = 0; i < lengthof(unsteady_functions); i++)

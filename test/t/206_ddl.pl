@@ -88,6 +88,8 @@ my @cells = (
 	[ 'base table', 'CLUSTER tb_user USING tb_user_pkey', 'adapts' ],
 	[ 'base table', 'ALTER TABLE tb_post ENABLE ROW LEVEL SECURITY', 'adapts' ],
 	[ 'base table', 'CREATE POLICY p ON tb_post USING (n > 3)', 'adapts' ],
+	[ 'base table', 'GRANT SELECT ON tb_animal TO regress_poor; ALTER TABLE tv_animal OWNER TO regress_poor; ALTER TABLE tb_animal ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON tb_animal USING (legs > 4)', 'adapts' ],
+	[ 'base table', 'BEGIN; GRANT SELECT ON tb_animal TO regress_poor; ALTER TABLE tv_animal OWNER TO regress_poor; ALTER TABLE tb_animal ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON tb_animal USING (EXISTS (SELECT FROM tb_user))', 'refused', qr/TVIEW "tv_animal" cannot follow policy "p"/ ],
 	[ 'base table', 'ALTER TABLE tb_user DISABLE TRIGGER USER; UPDATE tb_user SET name = name || 1; ALTER TABLE tb_user ENABLE TRIGGER USER', 'adapts' ],
 	[ 'base table', 'ALTER TABLE tb_user DISABLE TRIGGER ALL; UPDATE tb_user SET name = name || 1; ALTER TABLE tb_user ENABLE TRIGGER ALL', 'adapts' ],
 	[ 'base table', 'DROP TRIGGER pg_tviews_update ON tb_user', 'refused', qr/TVIEW "tv_user"/ ],
