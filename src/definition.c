@@ -23,6 +23,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -583,7 +584,8 @@ check_key_type(TviewDef *def, AttrNumber attnum)
 /*
  * Raises an error if the table takes other values of a key column for equal
  * than the view: rows would get lost or stay.  To collations that are
- * deterministic only the same is equal.
+ * deterministic only the same is equal.  Where one is the default, PostgreSQL
+ * compares by the other; of two others it does not know which to take.
  */
 static void
 check_key_collation(TviewDef *def, AttrNumber attnum)
@@ -597,7 +599,9 @@ check_key_collation(TviewDef *def, AttrNumber attnum)
 	get_atttypetypmodcoll(def->tview, def->tview_attnums[attnum - 1], &type,
 						  &typmod, &stored);
 	if (stored != wanted && OidIsValid(wanted) && OidIsValid(stored) &&
-		!(get_collation_isdeterministic(wanted) &&
+		!((wanted == DEFAULT_COLLATION_OID ||
+		   stored == DEFAULT_COLLATION_OID) &&
+		  get_collation_isdeterministic(wanted) &&
 		  get_collation_isdeterministic(stored)))
 		ereport(ERROR,
 				(errcode(ERRCODE_COLLATION_MISMATCH),

@@ -18,6 +18,11 @@ ALTER TABLE tv_word ALTER pk_word TYPE text COLLATE "C";
 INSERT INTO tb_word VALUES ('A', 2);
 SELECT pk_word, n FROM tv_word ORDER BY 2;
 DELETE FROM tb_word WHERE pk_word = 'A';
+SELECT pg_tviews_refresh('word'), pg_tviews_refresh('word', force => true);
+-- two that PostgreSQL could not choose between
+SELECT pg_tviews_alter('word', 'SELECT pk_word COLLATE "POSIX" AS pk_word, n FROM tb_word');
+ALTER TABLE tv_word ALTER pk_word TYPE text COLLATE "C";
+SELECT pg_tviews_refresh('word', force => true);
 
 -- it follows the query's
 SELECT pg_tviews_alter('word', 'SELECT pk_word COLLATE nocase AS pk_word, n FROM tb_word');
