@@ -120,11 +120,15 @@ report_sources(const TviewDef *def)
 static char *
 way_words(const TviewSource *source)
 {
+	char	   *way;
+
 	if (source->strategy == TVIEW_FULL)
 		return "by a refresh of all";
 	if (source->strategy == TVIEW_DIRECT)
 		return "directly";
-	return psprintf("through %s", tview_advice_way(source));
+	way = tview_advice_way(source);
+	/* a key that is computed from the row takes no steps either */
+	return *way ? psprintf("through %s", way) : "directly";
 }
 
 /*

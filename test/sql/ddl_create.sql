@@ -314,7 +314,10 @@ CREATE TABLE IF NOT EXISTS tv_a AS SELECT pk_a FROM tb_a;
 CREATE TABLE tv_plain AS SELECT pk_a, label FROM tb_a;
 CREATE TABLE plain AS SELECT pk_a, label FROM tb_a;
 CREATE TABLE tv_empty (pk_empty int);
-DROP TABLE tv_a;
+\set VERBOSITY default
+CREATE TABLE tv_computed AS SELECT pk_a + 1 AS pk_computed, label FROM tb_a;
+\set VERBOSITY sqlstate
+DROP TABLE tv_a, tv_computed;
 SET client_min_messages = error;
 
 DROP SCHEMA t_create, t_create_b CASCADE;
