@@ -77,6 +77,9 @@ typedef struct CaptureEntry
 /* Local data: one cache per backend, below CacheMemoryContext */
 static HTAB *captures = NULL;
 
+/* A generated column's value is being computed */
+static bool is_computing = false;
+
 /* Tables that MERGE has updated, in TopTransactionContext */
 static List *merged = NIL;
 
@@ -136,6 +139,11 @@ pg_tviews_capture(PG_FUNCTION_ARGS)
 	List	   *sources;
 
 	check_trigger(fcinfo);
+	if (is_computing)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("function of a generated column must not change table \"%s\"",
+						RelationGetRelationName(trigdata->tg_relation))));
 	sources = sources_of(trigdata->tg_relation);
 	if (sources != NIL)
 	{
@@ -742,9 +750,31 @@ touch(CaptureSource *source, TupleTableSlot *slot, bool is_new,
 static Datum
 compute(CaptureSource *source, int column, TupleTableSlot *slot, bool *isnull)
 {
+	Datum		result;
+
 	source->context->ecxt_scantuple = slot;
-	return ExecEvalExprSwitchContext(source->generated[column],
-									 source->context, isnull);
+	is_computing = true;
+	PG_TRY();
+	{
+		result = ExecEvalExprSwitchContext(source->generated[column],
+										   source->context, isnull);
+	}
+	PG_FINALLY();
+	{
+		is_computing = false;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
+ * True while a value is computed for the queue.  The function that does it may
+ * run queries, but a flush would take away what the value is for.
+ */
+bool
+tview_capture_is_computing(void)
+{
+	return is_computing;
 }
 
 /*

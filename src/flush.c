@@ -145,7 +145,7 @@ tview_flush_all(void)
 	FlushTask	task = {0};
 	CommandId	start;
 
-	if (is_active || tview_queue_is_empty())
+	if (is_active || tview_capture_is_computing() || tview_queue_is_empty())
 		return;
 	start = GetCurrentCommandId(false);
 	is_active = true;

@@ -522,6 +522,7 @@ extern AttrNumber tview_generated_column(Oid relid, Oid other,
 /* in capture.c */
 extern void tview_capture_start(struct PlannedStmt *plan);
 extern void tview_capture_reset(void);
+extern bool tview_capture_is_computing(void);
 extern void tview_capture_row(Relation relation, TupleTableSlot *before,
 							  TupleTableSlot *after);
 

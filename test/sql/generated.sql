@@ -103,4 +103,26 @@ BEGIN
   PERFORM kit.check_all();
 END $do$;
 
+-- functions of generated columns run queries, which read no TVIEW and flush nothing
+CREATE TABLE tb_own (pk_own int PRIMARY KEY, name text);
+INSERT INTO tb_own SELECT i, 'o' FROM generate_series(1, 300) i;
+CREATE FUNCTION inner_of(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN $1 % 100; END $$;
+CREATE FUNCTION outer_of(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+  $$ BEGIN RETURN (SELECT generated.inner_of($1)); END $$;
+CREATE TABLE tb_row (pk_row int, k int, v text, q int GENERATED ALWAYS AS (generated.outer_of(k)) STORED,
+  PRIMARY KEY (pk_row)) PARTITION BY RANGE (pk_row);
+CREATE TABLE tb_row_1 PARTITION OF tb_row FOR VALUES FROM (0) TO (1000);
+CREATE TABLE tb_row_2 PARTITION OF tb_row FOR VALUES FROM (1000) TO (100000);
+INSERT INTO tb_row (pk_row, k, v) SELECT i, i, 'v' FROM generate_series(1, 2000) i;
+CREATE INDEX ON tb_row (q);
+CREATE TABLE tv_row AS SELECT r.pk_row, r.v, o.name FROM tb_row r JOIN tb_own o ON o.pk_own = r.q;
+UPDATE tb_row SET k = k + 1, v = 'w' WHERE pk_row BETWEEN 900 AND 1300;
+SELECT kit.check('tv_row');
+BEGIN;
+SAVEPOINT a;
+UPDATE tb_row SET k = k + 1, v = 'x' WHERE pk_row BETWEEN 900 AND 1300;
+INSERT INTO tb_row (pk_row, k, v) SELECT i, i, 'y' FROM generate_series(3000, 3100) i;
+COMMIT;
+SELECT kit.check('tv_row');
+
 DROP SCHEMA generated CASCADE;
