@@ -29,6 +29,7 @@
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -217,8 +218,9 @@ tview_flush_refresh(TviewDef *def, TviewKeys *scope, bool force)
 /*
  * Transaction callback: flushes before COMMIT and PREPARE TRANSACTION.
  *
- * Deferred triggers have fired by then.  What a flush queues of them must be
- * fired here, or would be lost; and those may change base tables again.
+ * Deferred triggers have fired by then, and cursors are closed or held.  What
+ * a flush queues and opens of them must be fired and closed here, or would be
+ * lost; and that may change base tables again.
  */
 static void
 flush_at_commit(XactEvent event, void *arg)
@@ -244,7 +246,9 @@ flush_at_commit(XactEvent event, void *arg)
 			is_ending = false;
 		}
 		PG_END_TRY();
-		AfterTriggerFireDeferred();
+		do
+			AfterTriggerFireDeferred();
+		while (PreCommit_Portals(event == XACT_EVENT_PRE_PREPARE));
 	}
 	tview_notify_send(event == XACT_EVENT_PRE_PREPARE);
 }

@@ -270,4 +270,30 @@ SELECT kit.check_all();
 SET pg_tviews.refresh_at = 'never';
 RESET pg_tviews.refresh_at;
 
+-- cursors that are opened in the flush at COMMIT are closed by it, or held
+CREATE TABLE tb_open (pk_open int PRIMARY KEY, name text);
+INSERT INTO tb_open SELECT i, 'x' FROM generate_series(1, 5) i;
+CREATE TABLE tv_open AS SELECT pk_open, name FROM tb_open;
+CREATE FUNCTION open_some() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE c refcursor; BEGIN
+  OPEN c FOR SELECT * FROM t_timing.tb_open; RETURN NULL; END $$;
+CREATE FUNCTION hold_some() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  EXECUTE format('DECLARE held_%s CURSOR WITH HOLD FOR SELECT name FROM t_timing.tb_open ORDER BY pk_open', NEW.pk_open);
+  RETURN NULL; END $$;
+CREATE TRIGGER open_some AFTER UPDATE ON tv_open FOR EACH ROW EXECUTE FUNCTION open_some();
+UPDATE tb_open SET name = 'y' WHERE pk_open = 1;
+SELECT 1;
+BEGIN;
+SELECT count(*) FROM pg_cursors WHERE name ~ 'unnamed';
+COMMIT;
+CREATE TRIGGER hold_some AFTER UPDATE ON tv_open FOR EACH ROW EXECUTE FUNCTION hold_some();
+UPDATE tb_open SET name = 'z' WHERE pk_open = 2;
+SELECT count(*) FROM pg_cursors WHERE name ~ 'unnamed';
+FETCH ALL FROM held_2;
+CLOSE held_2;
+BEGIN;
+UPDATE tb_open SET name = 'w' WHERE pk_open = 3;
+PREPARE TRANSACTION 't_timing';
+SELECT count(*) FROM pg_cursors;
+SELECT kit.check('tv_open');
+
 DROP SCHEMA t_timing CASCADE;
