@@ -157,7 +157,9 @@ tview_flush_all(void)
 			CHECK_FOR_INTERRUPTS();
 			if (is_ending)
 				tview_foreign_check_end(task.def);
-			if (may_go_stale(task.def))
+			if (tview_restore_is_loading(task.def->tview))
+				tview_queue_release(tview_queue_take(task.def->tview));
+			else if (may_go_stale(task.def))
 				flush_or_mark(&task);
 			else
 				flush_measured(&task);

@@ -838,6 +838,7 @@ extern Oid	tview_triggers_table(Oid trigger);
 
 /* in restore.c */
 extern bool tview_restore_is_active(void);
+extern bool tview_restore_is_loading(Oid tview);
 extern void tview_restore_trigger(Oid trigger);
 extern void tview_restore_view(Oid view);
 extern void tview_restore_lose_trigger(Oid relid, const char *name);

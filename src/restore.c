@@ -85,6 +85,18 @@ tview_restore_is_active(void)
 }
 
 /*
+ * True for a restore while rows are being loaded into a TVIEW, which the caller
+ * has locked, so that nobody begins to: they are still to come, and it is
+ * compared with its view when they are there.
+ */
+bool
+tview_restore_is_loading(Oid tview)
+{
+	return tview_restore_is_active() &&
+		   !tview_triggers_has_guard(tview, true);
+}
+
+/*
  * Follows the creation of a trigger.  The rows of its table have come before
  * it.  Workers of a parallel restore do this one after the other, or none of
  * two would see what the other has done.
@@ -558,8 +570,7 @@ refresh_constants(Oid tview)
 }
 
 /*
- * Has the TVIEWs that read a table recomputed at the next flush.  A restore
- * leaves out those into which rows are being loaded: they are still to come.
+ * Has the TVIEWs that read a table recomputed at the next flush.
  */
 static void
 touch_readers(Oid relid)
@@ -571,13 +582,6 @@ touch_readers(Oid relid)
 	{
 		TviewDef   *def = tview_definition_get(lfirst_oid(lc));
 
-		if (tview_restore_is_active())
-		{
-			/* until we are done, nobody begins to load */
-			LockRelationOid(lfirst_oid(lc), RowExclusiveLock);
-			if (!tview_triggers_has_guard(lfirst_oid(lc), true))
-				continue;
-		}
 		for (int i = 0; def != NULL && i < def->nsources; i++)
 		{
 			if (list_member_oid(relids, def->sources[i].relid))
