@@ -85,6 +85,9 @@ static Node *resolve_var(Var *var, ResolveContext *context);
 static Node *resolve_output(TviewLevel *level, AttrNumber resno,
 							ResolveContext *context);
 static Node *as_column(Node *expr, Node *column);
+static bool is_null_extended(TviewItem *item);
+static bool is_null_without(Node *expr, Relids vertices);
+static Relids vertices_below(TviewLevel *level);
 static bool is_opaque(Node *node);
 static bool returns_set(Node *node);
 
@@ -788,9 +791,71 @@ resolve_var(Var *var, ResolveContext *context)
 								var->vartype, var->vartypmod,
 								var->varcollid, 0);
 	if (var->varattno > 0 && item->child && !item->child->is_recursive)
-		return resolve_output(item->child, var->varattno, context);
+	{
+		TviewLevel *child = item->child;
+		Node	   *result = resolve_output(child, var->varattno, context);
+
+		if (result && (!is_null_extended(item) ||
+					   is_null_without(result, vertices_below(child))))
+			return result;
+	}
 	context->failed = true;
 	return NULL;
+}
+
+/*
+ * True for a FROM item whose columns are NULL where a join finds no match.
+ */
+static bool
+is_null_extended(TviewItem *item)
+{
+	ListCell   *lc;
+
+	foreach(lc, item->joins)
+	{
+		if (tview_links_nulls_side(lfirst(lc)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * True when an expression is NULL where there are no rows of some vertices: a
+ * constant, say, is not, nor a column of a vertex outside of them.
+ */
+static bool
+is_null_without(Node *expr, Relids vertices)
+{
+	NullTest   *test = makeNode(NullTest);
+
+	test->arg = (Expr *) expr;
+	test->nulltesttype = IS_NOT_NULL;
+	test->location = -1;
+	return bms_overlap(find_nonnullable_rels((Node *) test), vertices);
+}
+
+/*
+ * Returns the vertices of a level and of those in its FROM, as numbers of
+ * range table entries of resolved expressions.
+ */
+static Relids
+vertices_below(TviewLevel *level)
+{
+	Relids		result = NULL;
+	ListCell   *lc;
+
+	for (int i = 1; i <= level->nitems; i++)
+	{
+		TviewItem  *item = &level->items[i];
+
+		if (item->vertex)
+			result = bms_add_member(result, item->vertex->number + 1);
+		if (item->child)
+			result = bms_join(result, vertices_below(item->child));
+	}
+	foreach(lc, level->branches)
+		result = bms_join(result, vertices_below(lfirst(lc)));
+	return result;
 }
 
 /*

@@ -494,6 +494,10 @@ is_covered(Search *search, List *steps, TviewLevel *level, List *partition)
 
 	if (is_partitioned_above(level))
 		return false;
+	/* a window's value may decide which rows DISTINCT ON chooses elsewhere */
+	if (level->query->hasDistinctOn && partition != llast(level->partitions) &&
+		!is_covered(search, steps, level, llast(level->partitions)))
+		return false;
 	foreach(lc, steps)
 	{
 		TviewStep  *step = lfirst(lc);

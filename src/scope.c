@@ -292,6 +292,11 @@ add_providers(TviewAnalysis *analysis, List **providers, int position,
 			(!bms_is_member(number + 1, nonnull) &&
 			 tview_links_is_nullable(vertex, analysis->top, NULL)))
 			return;
+		/* a function may make a row of NULLs, too */
+		if (vertex->base != number &&
+			tview_links_is_nullable(tview_links_vertex(analysis, vertex->base),
+									analysis->top, NULL))
+			return;
 		vertices = bms_add_member(vertices, vertex->base);
 	}
 	if (bms_num_members(vertices) != 1)
