@@ -57,7 +57,9 @@ typedef struct CaptureSource
 	AttrNumber *columns;		/* what a touch remembers */
 	ExprState **generated;		/* those to compute: how; or NULL */
 	ExprContext *context;		/* for that; NULL if none is */
-	bool		is_mixed;		/* partitions generate columns differently */
+	Oid			relid;			/* of the table */
+	bool		asks_children;	/* whether they generate columns alike */
+	bool		is_mixed;		/* they do not */
 	int			nused;
 	AttrNumber *used;			/* what the query reads */
 	TviewParts *used_parts;		/* and which parts of rows depend on it */
@@ -71,6 +73,7 @@ typedef struct CaptureEntry
 	Oid			relid;			/* hash key */
 	uint64		generation;		/* of definitions; 0: rebuild */
 	List	   *sources;		/* of CaptureSource */
+	bool		asks_children;	/* some source does */
 	MemoryContext context;
 } CaptureEntry;
 
@@ -94,6 +97,8 @@ static CaptureSource *build_source(Relation relation, TviewDef *def,
 								   TviewSource *source);
 static void prepare_generated(Relation relation, CaptureSource *source,
 							  int column);
+static void ask_children(Relation relation, CaptureSource *source,
+						 AttrNumber column);
 static void find_used(Relation relation, CaptureSource *result);
 static void use_column(Relation relation, CaptureSource *source,
 					   TviewParts *parts, AttrNumber column,
@@ -213,6 +218,7 @@ sources_of(Relation relation)
 	MemoryContext context;
 	MemoryContext old;
 	List	   *sources;
+	ListCell   *lc;
 	uint64		generation;
 	bool		found;
 
@@ -238,6 +244,9 @@ sources_of(Relation relation)
 	}
 	entry->context = context;
 	entry->sources = sources;
+	entry->asks_children = false;
+	foreach(lc, sources)
+		entry->asks_children |= ((CaptureSource *) lfirst(lc))->asks_children;
 	entry->generation = generation;
 	MemoryContextSetParent(context, CacheMemoryContext);
 	return sources;
@@ -307,6 +316,7 @@ build_source(Relation relation, TviewDef *def, TviewSource *source)
 
 	result->def = def;
 	result->source = source;
+	result->relid = relid;
 	result->columns = palloc(sizeof(AttrNumber) * (source->ncolumns + 1));
 	result->generated = palloc0(sizeof(ExprState *) * (source->ncolumns + 1));
 	for (int i = 0; i < source->ncolumns; i++)
@@ -330,14 +340,25 @@ prepare_generated(Relation relation, CaptureSource *source, int column)
 	Node	   *expr = tview_generated_expr(relation, source->source->relid,
 											attnum);
 
-	if (tview_generated_is_mixed(relation, attnum))
-		source->is_mixed = true;
+	ask_children(relation, source, attnum);
 	if (expr == NULL)
 		return;
 	source->generated[column] =
 		ExecInitExpr(expression_planner((Expr *) expr), NULL);
 	if (source->context == NULL)
 		source->context = CreateStandaloneExprContext();
+}
+
+/*
+ * Notes whether a table's rows tell what a column of them is.
+ */
+static void
+ask_children(Relation relation, CaptureSource *source, AttrNumber column)
+{
+	if (relation->rd_rel->relhassubclass)
+		source->asks_children = true;
+	if (tview_generated_is_mixed(relation, column))
+		source->is_mixed = true;
 }
 
 /*
@@ -391,8 +412,7 @@ use_column(Relation relation, CaptureSource *source, TviewParts *parts,
 		parts[column] |= column_parts;
 		return;
 	}
-	if (tview_generated_is_mixed(relation, column))
-		source->is_mixed = true;
+	ask_children(relation, source, column);
 	pull_varattnos(expr, 1, &bases);
 	while ((base = bms_next_member(bases, base)) >= 0)
 	{
@@ -753,6 +773,7 @@ compute(CaptureSource *source, int column, TupleTableSlot *slot, bool *isnull)
 	Datum		result;
 
 	source->context->ecxt_scantuple = slot;
+	slot->tts_tableOid = source->relid;
 	is_computing = true;
 	PG_TRY();
 	{
@@ -802,14 +823,12 @@ invalidate_capture(Datum arg, Oid relid)
 	HASH_SEQ_STATUS status;
 	CaptureEntry *entry;
 
-	if (OidIsValid(relid))
-	{
-		entry = hash_search(captures, &relid, HASH_FIND, NULL);
-		if (entry)
-			entry->generation = 0;
-		return;
-	}
 	hash_seq_init(&status, captures);
 	while ((entry = hash_seq_search(&status)) != NULL)
-		entry->generation = 0;
+	{
+		/* any table may be a child */
+		if (!OidIsValid(relid) || entry->relid == relid ||
+			entry->asks_children)
+			entry->generation = 0;
+	}
 }

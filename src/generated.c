@@ -13,10 +13,12 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -31,6 +33,7 @@ typedef struct ColumnContext
 	Oid			to;
 } ColumnContext;
 
+static bool reads_tableoid(Node *expr);
 static Node *to_columns(Node *expr, Oid from, Oid to);
 static Node *to_columns_mutator(Node *node, ColumnContext *context);
 
@@ -64,8 +67,9 @@ tview_generated_expr(Relation relation, Oid parent, AttrNumber column)
 }
 
 /*
- * True when the rows of a partitioned table do not tell what a column of them
- * is: it is stored, and some partition makes it of something else.
+ * True when the rows of a table with children do not tell what a column of
+ * them is: it is stored, and some partition makes it of something else, or it
+ * is made of the row's table.
  */
 bool
 tview_generated_is_mixed(Relation relation, AttrNumber column)
@@ -77,10 +81,14 @@ tview_generated_is_mixed(Relation relation, AttrNumber column)
 	bool		result = false;
 	ListCell   *lc;
 
+	if (att->attgenerated == '\0' || !relation->rd_rel->relhassubclass)
+		return false;
+	expr = build_column_default(relation, column);
+	if (reads_tableoid(expr))
+		return true;
 	if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE ||
 		att->attgenerated != ATTRIBUTE_GENERATED_STORED)
 		return false;
-	expr = build_column_default(relation, column);
 	foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
 	{
 		Oid			child = lfirst_oid(lc);
@@ -92,6 +100,21 @@ tview_generated_is_mixed(Relation relation, AttrNumber column)
 		relation_close(rel, NoLock);
 	}
 	return result;
+}
+
+/*
+ * True for an expression made of the row's table, the only system column that
+ * PostgreSQL allows there.
+ */
+static bool
+reads_tableoid(Node *expr)
+{
+	Bitmapset  *columns = NULL;
+
+	pull_varattnos(expr, 1, &columns);
+	return bms_is_member(TableOidAttributeNumber -
+							 FirstLowInvalidHeapAttributeNumber,
+						 columns);
 }
 
 /*

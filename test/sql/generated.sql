@@ -125,4 +125,40 @@ INSERT INTO tb_row (pk_row, k, v) SELECT i, i, 'y' FROM generate_series(3000, 31
 COMMIT;
 SELECT kit.check('tv_row');
 
+-- columns made of the row's table
+CREATE TABLE tb_where (pk_where int, x int, g oid GENERATED ALWAYS AS (tableoid) STORED) PARTITION BY LIST (pk_where);
+CREATE TABLE tb_where_1 PARTITION OF tb_where FOR VALUES IN (1);
+CREATE TABLE tb_where_2 PARTITION OF tb_where FOR VALUES IN (2);
+CREATE TABLE tv_where AS SELECT x AS pk_where, g FROM tb_where;
+CREATE TABLE tv_where_by AS SELECT g AS pk_where_by, count(*) FROM tb_where GROUP BY g;
+INSERT INTO tb_where VALUES (1, 1), (2, 2);
+SELECT kit.check('tv_where'), kit.check('tv_where_by');
+UPDATE tb_where SET pk_where = 3 - pk_where;
+SELECT kit.check('tv_where'), kit.check('tv_where_by');
+UPDATE tb_where SET pk_where = 3 - pk_where WHERE x = 1;
+SELECT kit.check('tv_where'), kit.check('tv_where_by');
+CREATE TABLE tb_here (pk_here int PRIMARY KEY, g oid GENERATED ALWAYS AS (tableoid) STORED);
+CREATE TABLE tv_here AS SELECT g AS pk_here, count(*) FROM tb_here GROUP BY g;
+INSERT INTO tb_here VALUES (1), (2);
+DELETE FROM tb_here WHERE pk_here = 1;
+SELECT kit.check('tv_here');
+
+-- a partition of a partition that comes later generates a column differently (16)
+DO $$ BEGIN
+  IF current_setting('server_version_num')::int < 160000 THEN RETURN; END IF;
+  CREATE TABLE tb_deep (id int, s int, x int, y int, g int GENERATED ALWAYS AS (x) STORED) PARTITION BY LIST (id);
+  CREATE TABLE tb_deep_1 PARTITION OF tb_deep FOR VALUES IN (1) PARTITION BY LIST (s);
+  CREATE TABLE tb_deep_11 PARTITION OF tb_deep_1 FOR VALUES IN (1);
+  CREATE TABLE tv_deep AS SELECT pk_own AS pk_deep, (SELECT count(*) FROM tb_deep n WHERE n.g = pk_own) AS c FROM tb_own;
+  INSERT INTO tb_deep (id, s, x, y) VALUES (1, 1, 3, 4);
+  UPDATE tb_deep SET x = x + 1;
+  PERFORM kit.check('tv_deep');
+  CREATE TABLE tb_deep_12 (id int, s int, x int, y int, g int GENERATED ALWAYS AS (y) STORED);
+  ALTER TABLE tb_deep_1 ATTACH PARTITION tb_deep_12 FOR VALUES IN (2);
+  INSERT INTO tb_deep (id, s, x, y) VALUES (1, 2, 13, 14);
+  PERFORM kit.check('tv_deep');
+  UPDATE tb_deep SET y = y + 3;
+  PERFORM kit.check('tv_deep');
+END $$;
+
 DROP SCHEMA generated CASCADE;
