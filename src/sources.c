@@ -53,6 +53,7 @@ static void check_relation(RangeTblEntry *rte);
 static bool check_functions_walker(Node *node, void *context);
 static void check_writable(Node *node);
 static void check_operator(Node *node, const char *syntax, const char *hint);
+static void check_opno(Oid opno, const char *syntax, const char *hint);
 static bool is_volatile(Oid funcid, void *context);
 static void refuse(const char *detail, const char *hint);
 static void use_columns(UseContext *context);
@@ -212,6 +213,23 @@ check_writable(Node *node)
 			check_operator((Node *) lfirst_node(CaseWhen, lc)->expr,
 						   "CASE a WHEN b", "Write CASE WHEN a = b.");
 	}
+	else if (IsA(node, RowCompareExpr))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((RowCompareExpr *) node)->opnos)
+			check_opno(lfirst_oid(lc), "A comparison of rows",
+					   "Write it column by column.");
+	}
+	else if (IsA(node, SubLink) && ((SubLink *) node)->testexpr &&
+			 IsA(((SubLink *) node)->testexpr, BoolExpr))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((BoolExpr *) ((SubLink *) node)->testexpr)->args)
+			check_operator(lfirst(lc), "(a, b) IN (SELECT ...)",
+						   "Write EXISTS (SELECT ... WHERE a = c AND b = d).");
+	}
 	else if (IsA(node, JoinExpr) && ((JoinExpr *) node)->usingClause)
 	{
 		Expr	   *quals = (Expr *) ((JoinExpr *) node)->quals;
@@ -224,17 +242,23 @@ check_writable(Node *node)
 }
 
 /*
- * Refuses an operator that is not PostgreSQL's own.
+ * Refuses an expression by an operator that is not PostgreSQL's own.
  */
 static void
 check_operator(Node *node, const char *syntax, const char *hint)
 {
-	Oid			opno = InvalidOid;
-
 	/* they are one struct with different tags */
 	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
 		IsA(node, NullIfExpr))
-		opno = ((OpExpr *) node)->opno;
+		check_opno(((OpExpr *) node)->opno, syntax, hint);
+}
+
+/*
+ * Refuses an operator that is not PostgreSQL's own.
+ */
+static void
+check_opno(Oid opno, const char *syntax, const char *hint)
+{
 	if (opno >= FirstUnpinnedObjectId)
 		refuse(psprintf("%s compares by %s, an operator whose schema cannot be written there.",
 						syntax, format_operator(opno)),

@@ -93,6 +93,13 @@ CREATE TABLE tv_x AS SELECT pk_mail AS pk_x, nullif(mail, 'ANN') AS mail FROM tb
 CREATE TABLE tv_x AS SELECT pk_mail AS pk_x, CASE mail WHEN 'ANN' THEN 1 END AS n FROM tb_mail;
 CREATE TABLE tv_x AS SELECT pk_mail AS pk_x,
   (SELECT sum(n) FROM tb_hit h WHERE h.mail IS NOT DISTINCT FROM m.mail) AS n FROM tb_mail m;
+CREATE TABLE tv_x AS SELECT pk_mail AS pk_x, (pk_mail, mail) >= (1, 'ANN') AS n FROM tb_mail;
+CREATE TABLE tv_x AS SELECT pk_mail AS pk_x, (pk_mail, mail) IN (SELECT n, mail FROM tb_hit) AS n FROM tb_mail;
+CREATE TABLE tv_x AS SELECT pk_mail AS pk_x, mail IN (SELECT mail FROM tb_hit) AS n, (pk_mail, label) > (1, 'b') AS l FROM tb_mail;
+UPDATE tb_hit SET mail = 'aNn' WHERE pk_hit = 1;
+UPDATE tb_mail SET label = 'c' WHERE pk_mail = 1;
+SELECT kit.check('tv_x');
+DROP TABLE tv_x;
 CREATE VIEW v_x AS SELECT pk_mail AS pk_x, n FROM tb_mail LEFT JOIN tb_hit USING (mail);
 CREATE TABLE tv_x (pk_x int PRIMARY KEY, n int);
 SELECT pg_tviews_convert_existing_table('tv_x');
