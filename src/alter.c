@@ -420,11 +420,16 @@ tview_alter_refresh_parents(void)
 
 	foreach(lc, tview_catalog_list())
 	{
+		TviewMeta  *meta;
 		TviewDef   *def;
 
 		/* a restore may be taking the TVIEW itself apart */
 		if (tview_restore_is_active() &&
 			!tview_triggers_has_guard(lfirst_oid(lc), true))
+			continue;
+		/* event triggers may have been off when its view was dropped */
+		meta = tview_catalog_read(lfirst_oid(lc));
+		if (meta == NULL || get_rel_relkind(meta->view) == '\0')
 			continue;
 		def = tview_definition_get(lfirst_oid(lc));
 		if (def != NULL && reads_children(def))
@@ -576,8 +581,8 @@ add_columns(const TviewMeta *meta)
 void
 tview_alter_typmods(const TviewMeta *meta)
 {
-	char	   *sql = typmods_sql(meta);
-	ErrorData  *failure = sql ? tview_attempt(change_typmods, sql) : NULL;
+	TviewMeta	of = *meta;
+	ErrorData  *failure = tview_attempt(change_typmods, &of);
 
 	if (failure)
 		ereport(WARNING,
@@ -588,12 +593,31 @@ tview_alter_typmods(const TviewMeta *meta)
 }
 
 /*
- * Work of an attempt: changes columns.
+ * Work of an attempt: changes columns, as the table's owner, for whose
+ * constraints functions may be called.
  */
 static void
 change_typmods(void *arg)
 {
-	tview_plan_command(arg);
+	const TviewMeta *meta = arg;
+	char	   *sql = typmods_sql(meta);
+
+	if (sql)
+		tview_alter_as_owner(meta->tview, sql);
+}
+
+/*
+ * Runs a command on a TVIEW's table as its owner.
+ */
+void
+tview_alter_as_owner(Oid tview, const char *sql)
+{
+	TviewIdentity saved;
+
+	tview_plan_become_owner(&saved, relation_owner(tview),
+							SECURITY_LOCAL_USERID_CHANGE, NIL);
+	tview_plan_command(sql);
+	tview_plan_leave_owner(&saved);
 }
 
 /*

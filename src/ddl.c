@@ -34,6 +34,7 @@
 #define CHANGED_CONSTRAINTS 8
 #define CHANGED_OWNER		16
 #define CHANGED_PERSISTENCE 32
+#define CHANGED_OPTIONS		64 /* as whom a view reads, say */
 
 /* Local data: commands that pg_tviews_ddl_end was called for */
 static uint64 ended = 0;
@@ -462,8 +463,7 @@ follow(Node *parsetree)
 			follow_objects(TSDictionaryRelationId);
 			break;
 		case T_DropOwnedStmt:
-		case T_ReassignOwnedStmt:
-			/* roles of policies, owners: PostgreSQL does not say which */
+			/* roles of policies: PostgreSQL does not say which */
 			tview_alter_policies(tview_catalog_list());
 			break;
 		default:
@@ -541,6 +541,8 @@ follow_altered_table(Oid relid, int changes)
 	}
 	else if (changes & CHANGED_OWNER)
 		tview_alter_policies(tview_catalog_dependents(relid));
+	if ((changes & CHANGED_OPTIONS) && get_rel_relkind(relid) == RELKIND_VIEW)
+		follow_views(list_make1_oid(relid));
 	if (changes & CHANGED_PERSISTENCE)
 		tview_alter_persistence(relid);
 	if (changes & CHANGED_CHILDREN)
@@ -597,6 +599,11 @@ alter_table_changes(AlterTableStmt *stmt)
 				break;
 			case AT_ChangeOwner:
 				changes |= CHANGED_OWNER;
+				break;
+			case AT_SetRelOptions:
+			case AT_ResetRelOptions:
+			case AT_ReplaceRelOptions:
+				changes |= CHANGED_OPTIONS;
 				break;
 			case AT_SetLogged:
 			case AT_SetUnLogged:

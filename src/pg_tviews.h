@@ -798,6 +798,7 @@ extern void tview_fill(TviewDef *def);
 /* in alter.c */
 extern void tview_alter_query(Oid tview);
 extern void tview_alter_typmods(const TviewMeta *meta);
+extern void tview_alter_as_owner(Oid tview, const char *sql);
 extern char *tview_alter_column_sql(Form_pg_attribute column);
 extern char *tview_alter_type_sql(Form_pg_attribute column);
 extern void tview_alter_name(Oid tview);

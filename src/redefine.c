@@ -418,9 +418,10 @@ change_columns(const TviewMeta *meta, Oid old_view)
 	table_close(view, NoLock);
 	table_close(tview, NoLock);
 	if (sql.len > 0)
-		tview_plan_command(psprintf("ALTER TABLE %s %s",
-									tview_names_qualified(meta->tview),
-									sql.data + strlen(", ")));
+		tview_alter_as_owner(meta->tview,
+							 psprintf("ALTER TABLE %s %s",
+									  tview_names_qualified(meta->tview),
+									  sql.data + strlen(", ")));
 }
 
 /*

@@ -85,9 +85,9 @@ tview_restore_is_active(void)
 }
 
 /*
- * True for a restore while rows are being loaded into a TVIEW, which the caller
- * has locked, so that nobody begins to: they are still to come, and it is
- * compared with its view when they are there.
+ * True for a restore while rows are being loaded into a TVIEW, which the
+ * caller has locked, so that nobody begins to: they are still to come, and it
+ * is compared with its view when they are there.
  */
 bool
 tview_restore_is_loading(Oid tview)

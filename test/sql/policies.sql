@@ -339,6 +339,26 @@ SELECT pk_handed, name FROM tv_handed ORDER BY 1;
 UPDATE tb_user SET visible = false, level = pk_user;
 CALL check_all();
 
+-- as whom a view in between reads
+CREATE TABLE tb_sight (pk_sight int PRIMARY KEY, name text, visible bool);
+INSERT INTO tb_sight VALUES (1, 'a', true), (2, 'b', false);
+ALTER TABLE tb_sight ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p_sight ON tb_sight TO regress_policy_owner USING (visible);
+GRANT SELECT, TRIGGER ON tb_sight TO regress_policy_owner;
+CREATE VIEW sights AS SELECT * FROM tb_sight;
+GRANT SELECT ON sights TO regress_policy_owner;
+SET ROLE regress_policy_owner;
+CREATE TABLE tv_sight AS SELECT pk_sight, name FROM sights;
+RESET ROLE;
+SELECT pk_sight, name FROM tv_sight ORDER BY 1;
+ALTER VIEW sights SET (security_invoker = true);
+SELECT pk_sight, name FROM tv_sight ORDER BY 1;
+UPDATE tb_sight SET visible = NOT visible;
+CALL check_all();
+ALTER VIEW sights RESET (security_invoker);
+SELECT pk_sight, name FROM tv_sight ORDER BY 1;
+CALL check_all();
+
 DROP SCHEMA t_policies CASCADE;
 SELECT count(*) FROM pg_tview_meta;
 DROP ROLE regress_policy_owner, regress_policy_other;

@@ -169,6 +169,30 @@ SELECT pg_tviews_alter('state', 'SELECT "Odd", pk_state, lower(name) AS name FRO
 RESET session_replication_role;
 SELECT kit.check_all();
 
+-- constraints of the table's owner run as he does, whoever changes what it follows
+CREATE ROLE regress_evil;
+GRANT USAGE, CREATE ON SCHEMA t_redefine TO regress_evil;
+CREATE TABLE seen (who text, what text);
+CREATE TABLE tb_trap (pk_trap int PRIMARY KEY, v varchar(9), n int);
+INSERT INTO tb_trap VALUES (1, 'a', 1);
+CREATE VIEW traps AS SELECT pk_trap, v, n FROM tb_trap;
+GRANT SELECT ON traps TO regress_evil;
+GRANT SELECT, TRIGGER ON tb_trap TO regress_evil;
+GRANT INSERT ON seen TO PUBLIC;
+SET ROLE regress_evil;
+CREATE FUNCTION trap(text, text) RETURNS bool LANGUAGE plpgsql AS
+  $$ BEGIN INSERT INTO t_redefine.seen VALUES (current_user, $2); RETURN true; END $$;
+CREATE TABLE tv_trap AS SELECT pk_trap, v FROM traps;
+ALTER TABLE tv_trap ALTER v TYPE varchar(20), ADD CHECK (t_redefine.trap(v, 'trap'));
+RESET ROLE;
+CREATE OR REPLACE VIEW traps AS SELECT pk_trap, v, n FROM tb_trap WHERE n > 0;
+SELECT pg_tviews_alter('trap', 'SELECT pk_trap, v::varchar(30) FROM traps');
+SELECT pg_tviews_alter('trap', 'SELECT pk_trap, v::text FROM traps');
+SELECT who, count(*) > 0 FROM seen GROUP BY who;
+DROP OWNED BY regress_evil CASCADE;
+DROP ROLE regress_evil;
+SELECT kit.check_all();
+
 DROP SCHEMA t_redefine CASCADE;
 DROP ROLE regress_reader, regress_owner;
 SELECT count(*) FROM pg_tview_meta;
