@@ -86,7 +86,6 @@ static Node *resolve_output(TviewLevel *level, AttrNumber resno,
 							ResolveContext *context);
 static Node *as_column(Node *expr, Node *column);
 static bool is_null_extended(TviewItem *item);
-static bool is_null_without(Node *expr, Relids vertices);
 static Relids vertices_below(TviewLevel *level);
 static bool is_opaque(Node *node);
 static bool returns_set(Node *node);
@@ -551,14 +550,26 @@ nonnull_by_key(Query *query, List *key_resnos)
 	{
 		TargetEntry *column = get_tle_by_resno(query->targetList,
 											   lfirst_int(lc));
-		NullTest   *test = makeNode(NullTest);
 
-		test->arg = column->expr;
-		test->nulltesttype = IS_NOT_NULL;
-		test->location = -1;
-		result = bms_join(result, find_nonnullable_rels((Node *) test));
+		result = bms_join(result,
+						  tview_analyze_needed_by((Node *) column->expr));
 	}
 	return result;
+}
+
+/*
+ * Returns the range table entries that must have a row where an expression is
+ * not NULL.
+ */
+Bitmapset *
+tview_analyze_needed_by(Node *expr)
+{
+	NullTest   *test = makeNode(NullTest);
+
+	test->arg = (Expr *) expr;
+	test->nulltesttype = IS_NOT_NULL;
+	test->location = -1;
+	return find_nonnullable_rels((Node *) test);
 }
 
 /*
@@ -795,8 +806,10 @@ resolve_var(Var *var, ResolveContext *context)
 		TviewLevel *child = item->child;
 		Node	   *result = resolve_output(child, var->varattno, context);
 
+		/* a constant, say, is not NULL where the join finds no match */
 		if (result && (!is_null_extended(item) ||
-					   is_null_without(result, vertices_below(child))))
+					   bms_overlap(tview_analyze_needed_by(result),
+								   vertices_below(child))))
 			return result;
 	}
 	context->failed = true;
@@ -817,21 +830,6 @@ is_null_extended(TviewItem *item)
 			return true;
 	}
 	return false;
-}
-
-/*
- * True when an expression is NULL where there are no rows of some vertices: a
- * constant, say, is not, nor a column of a vertex outside of them.
- */
-static bool
-is_null_without(Node *expr, Relids vertices)
-{
-	NullTest   *test = makeNode(NullTest);
-
-	test->arg = (Expr *) expr;
-	test->nulltesttype = IS_NOT_NULL;
-	test->location = -1;
-	return bms_overlap(find_nonnullable_rels((Node *) test), vertices);
 }
 
 /*

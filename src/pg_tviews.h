@@ -412,6 +412,7 @@ extern Node *tview_analyze_resolve_output(TviewLevel *level, AttrNumber resno,
 										  List **crossings);
 extern bool tview_analyze_is_active(TviewLevel *level);
 extern bool tview_analyze_is_inside(TviewLevel *level, TviewLevel *ancestor);
+extern Bitmapset *tview_analyze_needed_by(Node *expr);
 extern bool tview_analyze_next_variant(TviewAnalysis *analysis);
 extern bool tview_analyze_turn_to(TviewAnalysis *analysis, int variant);
 

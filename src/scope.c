@@ -265,7 +265,6 @@ add_providers(TviewAnalysis *analysis, List **providers, int position,
 	Relids		vertices = NULL;
 	Relids		all = tview_links_vertices(expr);
 	Relids		nonnull;
-	NullTest   *test = makeNode(NullTest);
 	TviewVertex *vertex;
 	TviewProvider *provider;
 	int			number = -1;
@@ -281,10 +280,7 @@ add_providers(TviewAnalysis *analysis, List **providers, int position,
 	}
 
 	/* it must come from one vertex, and from a row of it */
-	test->arg = (Expr *) expr;
-	test->nulltesttype = IS_NOT_NULL;
-	test->location = -1;
-	nonnull = find_nonnullable_rels((Node *) test);
+	nonnull = tview_analyze_needed_by(expr);
 	while ((number = bms_next_member(all, number)) >= 0)
 	{
 		vertex = tview_links_vertex(analysis, number);
